@@ -1,0 +1,45 @@
+/* Every number that bounds something from outside, with its reason. Hitting one is a tested case. */
+#ifndef HQ_BASE_LIMITS_H
+#define HQ_BASE_LIMITS_H
+
+enum {
+    LIMIT_JSON_DEPTH = 64,               /* jansson recurses; real payloads nest under 20 */
+    LIMIT_YAML_DEPTH = 64,               /* same reason for the YAML reader */
+    LIMIT_CONFIG_BYTES = 1 << 20,        /* a company's file is a few kB */
+    LIMIT_HOOK_BODY = 262144,            /* OpenClaw's hooks.maxBodyBytes default */
+    LIMIT_API_BODY = 12 << 20,           /* a 10 MB instruction must be refused by name, not by size */
+    LIMIT_INSTRUCTION = 1 << 20,         /* more than any model's context */
+    LIMIT_INLINE = 16384,                /* larger texts become blobs (ledger.md, row sizes) */
+    LIMIT_BLOB_IN_ROW = 1 << 20,         /* larger blobs become files beside the ledger */
+    LIMIT_BLOB = 64 << 20,               /* one artefact */
+    LIMIT_BATCH_OPS = 256,               /* one model answer's calls, with room */
+    LIMIT_TURNS_AT_ONCE = 8,             /* per gateway */
+    LIMIT_MODEL_STEPS = 50,              /* model calls in one turn: stops a tool loop */
+    LIMIT_TOOL_CALLS_PER_STEP = 64,      /* calls in one model answer */
+    LIMIT_TOOL_OUTPUT = 200000,          /* OpenClaw keeps 200,000 characters of exec output */
+    LIMIT_READ_LINES = 2000,             /* OpenClaw's read: 2000 lines / 50 KB */
+    LIMIT_READ_BYTES = 51200,
+    LIMIT_WORKSPACE_FILE = 20000,        /* bootstrapMaxChars: longer prompt files are cut 70/20 */
+    LIMIT_MODEL_ANSWER = 8 << 20,        /* a provider that never stops */
+    LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
+    LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
+    LIMIT_EXTEND_MS = 5000,              /* a third of the lease */
+    LIMIT_DEATHS = 20,                   /* then a task is failed as crashed */
+    LIMIT_TRIES = 3,                     /* default failures of the work itself */
+    LIMIT_REQUEST_KEPT_MS = 3600000,     /* how long a request id answers again */
+    LIMIT_HANDLERS = 32,                 /* blocking HTTP handler threads per process */
+    LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process */
+    LIMIT_HEADER_BYTES = 16384,          /* one request's line and headers */
+    LIMIT_REQUEST_MS = 30000,            /* a request must be whole by then (slow-loris) */
+    LIMIT_WAIT_MS = 600000,              /* longest parked connection */
+    LIMIT_AUTH_FAILURES = 20,            /* then 429, per address and minute (OpenClaw's hooks) */
+    LIMIT_AUTH_WINDOW_MS = 60000,
+    LIMIT_AUTH_ADDRESSES = 2048,
+    LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
+    LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
+    LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
+    LIMIT_DEPTH = 4,                     /* delegation depth (config: limits) */
+    LIMIT_THREAD_STACK = 512 * 1024,
+};
+
+#endif

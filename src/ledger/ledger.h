@@ -1,0 +1,221 @@
+/* The durable core: eight operations over one store. The contract is docs/ledger.md.
+ *
+ * Threads: every function may be called from any thread. apply and claim block until the group
+ * commit that carries them is on disk (fsync); reads block for a read. */
+#ifndef HQ_LEDGER_LEDGER_H
+#define HQ_LEDGER_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/call.h"
+#include "wire/company.h"
+#include "wire/effect.h"
+#include "wire/task.h"
+
+struct arena;
+struct err;
+struct ledger;
+struct store;
+
+/* Takes the store (closed by ledger_close) and starts the commit thread. Migrates first. All leases
+ * found get a full term. Returns NULL with *err: another hub holds it, a newer schema, no disk. */
+struct ledger *ledger_open(struct store *store, struct err *err);
+void ledger_close(struct ledger *ledger);
+
+/* The ledger's clock: max(newest stored, wall at start) + boot time since; never goes back. */
+int64_t ledger_now(struct ledger *ledger);
+
+/* ---- 1. apply ---- */
+
+enum op_type {
+    OP_SUBMIT,       /* task (id, agent, caller, kind, session … set by the caller) */
+    OP_CALL_INTEND,  /* call, needs fence */
+    OP_CALL_RECORD,  /* call: task, step, idx, response …, needs fence */
+    OP_PARK,         /* wait_mode + waits, needs fence */
+    OP_FINISH,       /* handoff (+ failure), needs fence */
+    OP_FAIL_TRY,     /* the work failed: counts a try, queues again at retry_at or fails, needs fence */
+    OP_RELEASE,      /* gives the lease back (drain): no try, no death, needs fence */
+    OP_CANCEL,       /* reason; reaches the whole tree below the task */
+    OP_EFFECT,       /* effect put in the outbox */
+    OP_EFFECT_STATE, /* effect: id, state, receiver_id, reason, ready_at; expects effect->fence */
+    OP_EVENT,        /* event: stream, type, body */
+    OP_INBOX,        /* inbox: source, message_id, task; DUP when seen */
+    OP_REGISTER,     /* agent: id, nonce, version, pid, port, card; held = what it still works on */
+    OP_PROJECTED,    /* session: agent, key, projected */
+    OP_BUDGET_OPEN,  /* budget; with a parent its limit is reserved there */
+    OP_BUDGET_RESERVE, /* budget id + amount: spent + reserved + amount ≤ limit or REFUSED */
+    OP_BUDGET_SETTLE,  /* budget id, amount reserved before, spent now */
+};
+
+struct held {
+    const char *task;
+    int64_t fence;
+    const char *note; /* progress, for status; may be NULL */
+};
+
+struct op {
+    enum op_type type;
+    const char *task_id;  /* the task the op is about (all ops that need a fence; CANCEL) */
+    int64_t fence;
+    union {
+        struct task *task;
+        struct call *call;
+        struct {
+            const char *mode; /* "all" or "any" */
+            const struct wait *waits;
+            size_t count;
+        } park;
+        struct {
+            struct handoff *handoff;
+            const char *failure_class, *failure_message; /* NULL unless blocked or failed */
+        } finish;
+        struct {
+            const char *failure_class, *failure_message;
+            int64_t retry_at; /* 0: the ledger's own back-off (1 s, doubling, ≤ 5 min) */
+        } fail;
+        struct {
+            const char *reason; /* "cancelled" or "timeout" */
+        } cancel;
+        struct effect *effect;
+        struct event *event;
+        struct inbox *inbox;
+        struct {
+            struct agent *agent;
+            const struct held *held;
+            size_t held_count;
+        } reg;
+        struct session *session;
+        struct {
+            struct budget *budget;
+            int64_t amount, spent;
+        } budget;
+    };
+};
+
+enum ledger_outcome {
+    LEDGER_OK = 0,
+    LEDGER_CONFLICT, /* a precondition failed: state changed, approval decided … */
+    LEDGER_LOST,     /* the fence is not current: somebody else has the task, or nobody may */
+    LEDGER_DUP,      /* it exists already: for SUBMIT `existing` is the task's id */
+    LEDGER_REFUSED,  /* a limit or rule says no: code + message */
+    LEDGER_NONE,     /* what the op speaks of does not exist */
+    LEDGER_BUSY,     /* queue full or the disk is: try later; nothing was changed */
+};
+
+struct batch {
+    const char *request_id; /* a repeat within 1 h gets the first outcome; NULL: no memory */
+    const char *actor;      /* principal named by the events */
+    struct op *ops;
+    size_t count; /* ≤ LIMIT_BATCH_OPS */
+};
+
+struct outcome {
+    enum ledger_outcome status;
+    size_t index;         /* which op said so */
+    char existing[64];    /* DUP: id of what exists */
+    char code[40];        /* REFUSED: "key_reused", "queue_full", "budget" … */
+    char message[320];
+    int64_t incarnation;  /* after REGISTER */
+};
+
+/* Applies the batch whole or not at all, and returns only when that is on disk. Returns 0 with
+ * *outcome, or -1 with *err when the store failed (nothing changed; the caller answers 503). */
+int ledger_apply(struct ledger *ledger, const struct batch *batch, struct outcome *outcome,
+                 struct err *err);
+
+/* ---- 2. claim ---- */
+
+struct claim {
+    const char *request_id; /* a repeat gets the same tasks again */
+    const char *agent;
+    const char *nonce; /* the worker; must be the agent's registered one, else LOST */
+    size_t max;
+};
+
+/* Leases up to `max` ready tasks of the agent. *tasks (in the arena) is an array of *count.
+ * outcome: OK (count may be 0) or LOST. */
+int ledger_claim(struct ledger *ledger, const struct claim *claim, struct arena *arena,
+                 struct task **tasks, size_t *count, struct outcome *outcome, struct err *err);
+
+/* ---- 3. extend: in memory, not fsynced ---- */
+
+enum extend_result { EXTEND_OK, EXTEND_LOST, EXTEND_CANCEL };
+
+/* Renews leases of `agent` held by `nonce`. results[i] answers held[i]; for EXTEND_CANCEL
+ * reasons[i] is "cancelled" or "timeout" (static text). Also the agent's sign of life. */
+int ledger_extend(struct ledger *ledger, const char *agent, const char *nonce,
+                  const struct held *held, size_t count, enum extend_result *results,
+                  const char **reasons);
+
+/* ---- 4. read and 5. query ---- */
+
+/* Events of a stream from from_seq on, oldest first. */
+int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, size_t max,
+                struct arena *arena, struct event **events, size_t *count, struct err *err);
+
+/* One row by its key: `row` is zeroed but for its key fields and is filled. 0 found, LEDGER_NONE
+ * absent, -1 the store failed. */
+int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,
+               struct err *err);
+
+/* Rows by one of the fixed lists below, in the arena; `a`, `b` as the list says (NULL: any). */
+enum ledger_list {
+    LIST_TASKS,           /* newest first; a = agent, b = state; cursor = seq to go on below */
+    LIST_TASKS_OPEN,      /* not terminal, oldest first; a = agent */
+    LIST_TASKS_BY_PREFIX, /* ids that start with a */
+    LIST_TASKS_OF_SESSION,/* a = agent, b = session key; terminal ones with finish number > cursor,
+                           * in the order in which they ended */
+    LIST_CHILDREN,        /* a = parent task id */
+    LIST_CALLS,           /* a = task id; by step, idx */
+    LIST_WAITS,           /* a = task id */
+    LIST_EFFECTS,         /* a = task id */
+    LIST_EFFECTS_BY_STATE,/* a = state, oldest first */
+    LIST_SESSIONS,        /* a = agent; newest first */
+    LIST_AGENTS,
+};
+int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
+                 int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,
+                 struct err *err);
+
+/* Counts for status: tasks by state of one agent, from memory or an index; cheap. */
+struct ledger_counts {
+    int64_t queued, working, waiting;
+};
+int ledger_count(struct ledger *ledger, const char *agent, struct ledger_counts *counts,
+                 struct err *err);
+
+/* Signs of life and progress kept by extend: ms since the agent was last heard (-1: never), and the
+ * note of a task ("" when none). */
+int64_t ledger_agent_seen_ms(struct ledger *ledger, const char *agent);
+void ledger_task_note(struct ledger *ledger, const char *task, char note[128]);
+
+/* ---- 6. blobs ---- */
+
+/* Stores bytes under their sha256, fsynced before return; a repeat is free. */
+int ledger_blob_put(struct ledger *ledger, const void *bytes, size_t len, char hex[65],
+                    struct err *err);
+/* 0 found (bytes in the arena, NUL behind), LEDGER_NONE, or -1. */
+int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena, char **bytes,
+                    size_t *len, struct err *err);
+
+/* ---- 7. wait ---- */
+
+/* Blocks until something was committed or became due, at most `ms`; *keys (in the arena) then names
+ * what was touched since the last call: "queue:<agent>", "task:<id>", "stream:<id>". A hint: the
+ * listener looks again. One listener only. Returns false when the ledger is closing. */
+bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const char ***keys,
+                 size_t *count);
+
+/* ---- 8. admin ---- */
+
+enum admin { ADMIN_CHECK, ADMIN_BACKUP, ADMIN_VACUUM };
+
+/* CHECK: integrity of the store, hash chains, lanes, counters: *findings (arena) is an array of
+ * sentences, empty when clean. BACKUP: writes a consistent copy to `path`. Sliced: nothing holds
+ * the store longer than 5 ms at a time. */
+int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,
+                 const char ***findings, size_t *count, struct err *err);
+
+#endif

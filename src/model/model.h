@@ -1,0 +1,89 @@
+/* What the house knows of a language model: one call, messages in, an answer out. */
+#ifndef HQ_MODEL_MODEL_H
+#define HQ_MODEL_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+struct config;
+struct err;
+struct fetch;
+struct fetch_cancel;
+struct model;
+
+/* Messages are neutral JSON (what transcripts and records hold):
+ *   {"role":"user","text":…}
+ *   {"role":"assistant","text":…|null,"thinking":…?,"tool_calls":[{"id","name","arguments":{}}]?}
+ *   {"role":"tool","call_id","name","text","is_error":bool}
+ * Tools: [{"name","description","parameters":JSON Schema}] */
+struct model_request {
+    const char *model;    /* the part behind "provider/" */
+    const char *system;   /* system prompt */
+    const json_t *messages; /* array, borrowed */
+    const json_t *tools;    /* array, borrowed; may be empty */
+    int64_t max_tokens;
+    const char *session;  /* a stable id for provider-side caching; may be NULL */
+    struct fetch_cancel *cancel;
+    int64_t deadline_boot_ms; /* 0: the provider's own time-outs */
+    /* Text as it streams, on the calling thread; may be NULL. */
+    void (*on_text)(void *ctx, const char *text, size_t len);
+    void *ctx;
+};
+
+struct model_usage {
+    int64_t in, out, cached, reasoning; /* tokens */
+};
+
+/* An answer in the record's form:
+ *   {"text":…|null,"thinking":…?,"tool_calls":[…]?,"stop":"stop|tool_use|length|refused"} */
+struct model_answer {
+    json_t *message; /* new reference; the caller decrefs */
+    struct model_usage usage;
+};
+
+enum model_outcome {
+    MODEL_OK = 0,
+    MODEL_RETRY_LATER, /* 429, 529, overload: after retry_after_ms; not a failure of the work */
+    MODEL_UNREACHABLE, /* connection, DNS, TLS, time-out before an answer, cut stream, 5xx */
+    MODEL_REFUSED,     /* 400, 404, content filter: another try gives the same */
+    MODEL_AUTH,        /* 401, 403, no key */
+    MODEL_TOO_LONG,    /* the context does not fit */
+    MODEL_CANCELLED,
+    MODEL_MALFORMED,   /* an answer that cannot be read */
+};
+
+struct model_ops {
+    enum model_outcome (*complete)(struct model *, const struct model_request *,
+                                   struct model_answer *, int64_t *retry_after_ms, struct err *);
+    void (*close)(struct model *);
+};
+struct model {
+    const struct model_ops *ops;
+    const char *provider; /* config's name */
+    const char *api;
+};
+
+/* One blocking call; retries short troubles itself (jitter, Retry-After up to 2 s, three tries as
+ * long as no answer began); longer waits come back as MODEL_RETRY_LATER with *retry_after_ms. */
+enum model_outcome model_complete(struct model *model, const struct model_request *request,
+                                  struct model_answer *answer, int64_t *retry_after_ms,
+                                  struct err *err);
+
+/* The providers of a company by name. Thread-safe. `fetch` is borrowed. */
+struct models;
+struct models *models_open(const struct config *config, struct fetch *fetch);
+void models_close(struct models *models);
+
+/* The provider of "provider/model"; *name is the part behind the slash. NULL with *err: unknown
+ * provider, an api this build lacks, a missing key or script. Borrowed; opened on first use. */
+struct model *models_get(struct models *models, const char *reference, const char **name,
+                         struct err *err);
+
+/* The price of a call in micro-USD, -1 where the provider has no price. */
+int64_t models_cost(struct models *models, const char *reference, const struct model_usage *usage);
+
+#endif

@@ -1,0 +1,77 @@
+/* What an agent can do besides talking: named functions with JSON arguments. */
+#ifndef HQ_TOOL_TOOL_H
+#define HQ_TOOL_TOOL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+struct err;
+struct tool_cancel;
+
+/* Where a tool acts: one turn of one agent. */
+struct tool_place {
+    const char *task;      /* id of the running task */
+    int64_t step, idx;     /* which call this is */
+    const char *workspace; /* absolute; the only writable folder */
+    const char *shared;    /* absolute or NULL; readable */
+    const char *lock_dir;  /* where the task's lock file lies */
+    bool exec_network;
+    int64_t exec_timeout_ms;
+    struct tool_cancel *cancel;
+};
+
+/* A turn's switch: cancelling ends the tool that runs and refuses later ones. Thread-safe. */
+struct tool_cancel *tool_cancel_open(void);
+void tool_cancel_close(struct tool_cancel *cancel);
+void tool_cancel(struct tool_cancel *cancel);
+bool tool_is_cancelled(struct tool_cancel *cancel);
+
+struct tool_result {
+    char *text;    /* what the model reads, valid UTF-8, in the arena */
+    bool is_error;
+    json_t *details; /* new reference or NULL: for transcripts ({"exitCode":…}) */
+};
+
+/* What is to be done about a call that was intended and never recorded (a crash in between). */
+enum tool_repeat {
+    REPEAT_FREELY,  /* reading: run again */
+    REPEAT_IF_UNDONE, /* done if the plan's check holds, else run again */
+    REPEAT_NEVER,   /* declared unknown; the model is told it may have run in part */
+};
+
+struct tool {
+    const char *name;
+    const char *description;
+    const char *parameters; /* JSON Schema as text */
+    enum tool_repeat repeat;
+    /* Computes what a repeat may check, before the call is intended: JSON text in the arena, or NULL.
+     * Never changes anything. */
+    char *(*plan)(const struct tool_place *, const json_t *arguments, struct arena *);
+    /* For REPEAT_IF_UNDONE: true where the plan's outcome is already there; fills *result. */
+    bool (*is_done)(const struct tool_place *, const json_t *arguments, const json_t *plan,
+                    struct arena *, struct tool_result *result);
+    /* Runs; blocks. A failure of the work is a result with is_error; 0 always, -1 with *err only
+     * where the call's outcome cannot be known (the guard died): recorded as unknown. */
+    int (*run)(const struct tool_place *, const json_t *arguments, struct arena *,
+               struct tool_result *result, struct err *);
+};
+
+/* The tool of that name (aliases included: bash → exec), or NULL. */
+const struct tool *tool_find(const char *name);
+
+/* Names that exist in the product but not in this build's registry (delegate, message): a model
+ * that calls one is told so. */
+bool tool_is_reserved(const char *name);
+
+/* A new array of {"name","description","parameters"} for those of `allow` (NULL-terminated, "*" =
+ * all) that exist. */
+json_t *tool_catalogue(const char *const *allow);
+
+/* Checks arguments against the tool's schema (types, required, unknown keys tolerated, OpenClaw's
+ * parameter aliases renamed in place). Returns 0, or -1 with *err as a sentence for the model. */
+int tool_check(const struct tool *tool, json_t *arguments, struct err *err);
+
+#endif
