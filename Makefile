@@ -1,0 +1,31 @@
+# Two commands: `make run` and `make test`. meson and ninja do the building; scripts/ holds the rest.
+.POSIX:
+SAN =
+PARTS =
+
+all:
+	@scripts/need.sh --check build
+	@scripts/build.sh build
+
+run:
+	@scripts/run.sh
+
+test:
+	@SAN='$(SAN)' scripts/test.sh $(PARTS)
+
+test-unit test-rooms test-stories test-crash test-fuzz test-sanitized:
+	@SAN='$(SAN)' scripts/test.sh $(@:test-%=%)
+
+crash:
+	@scripts/test.sh crash-all
+
+bench:
+	@scripts/bench.sh
+
+fuzz:
+	@scripts/fuzz.sh
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all run test test-unit test-rooms test-stories test-crash test-fuzz test-sanitized crash bench fuzz clean

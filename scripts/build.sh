@@ -1,0 +1,25 @@
+#!/bin/sh
+# Configures where needed and builds. usage: build.sh FOLDER [meson options]
+# With CI=true warnings are errors.
+set -eu
+cd "$(dirname "$0")/.."
+folder=$1
+shift
+[ "${CI:-}" = true ] && set -- -Dwerror=true "$@"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+configure() {
+    if [ ! -e "$folder/build.ninja" ]; then
+        rm -rf "$folder"
+        meson setup "$folder" "$@" || { rm -rf "$folder"; return 1; }
+    elif [ $# -gt 0 ]; then
+        meson configure "$folder" "$@"
+    fi
+    echo "$*" >"$folder/.options"
+}
+if [ ! -e "$folder/build.ninja" ] || { [ $# -gt 0 ] && [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; }; then
+    configure "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+fi
+ninja -C "$folder" --quiet
+echo "built $folder/hq"

@@ -1,0 +1,117 @@
+#!/bin/sh
+# Runs the suite and ends with "N passed, N failed". usage: [SAN=address|thread] test.sh [part…]
+# Parts: unit fuzz rooms stories crash sanitized crash-all. None named: all but crash-all.
+set -u
+cd "$(dirname "$0")/.."
+scripts/need.sh test || exit 2
+node_bin=$(scripts/node.sh) || exit 2
+PATH="$node_bin:$PATH"
+export PATH
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tally=$work/tally
+: >"$tally"
+
+count() { # name passed failed skipped
+    line="$2 passed, $3 failed"
+    [ "$4" -gt 0 ] && line="$line, $4 skipped"
+    echo "== $1: $line"
+    echo "$2 $3 $4" >>"$tally"
+}
+
+build() { # folder, meson options
+    folder=$1
+    shift
+    echo "== building $folder"
+    scripts/build.sh "$folder" -Dtests=true "$@" >"$work/build.log" 2>&1 && return
+    tail -n 60 "$work/build.log"
+    count "build of $folder" 0 1 0
+    return 1
+}
+
+# A test program reports its own cases (TAP); one that dies without "not ok" still counts.
+meson_part() { # name, folder, suite options
+    name=$1 folder=$2
+    shift 2
+    log=$folder/meson-logs/part.txt
+    rm -f "$log"
+    meson test -C "$folder" --no-rebuild --print-errorlogs --logbase part "$@" >"$work/meson.log" 2>&1
+    programs=$(sed -n 's/^\(Fail\|Timeout\|Unexpected Pass\): *\([0-9]*\).*/\2/p' "$work/meson.log" | awk '{s+=$1} END {print s+0}')
+    ok=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$work/meson.log")
+    if grep -qE '^(not )?ok [0-9]' "$log" 2>/dev/null; then
+        passed=$(grep -E '^ok [0-9]' "$log" | grep -cv '# SKIP')
+        failed=$(grep -cE '^not ok [0-9]' "$log")
+        skipped=$(grep -E '^ok [0-9]' "$log" | grep -c '# SKIP')
+    else
+        passed=${ok:-0} failed=0 skipped=0
+    fi
+    [ "$failed" -lt "${programs:-0}" ] && failed=$programs
+    [ -z "$ok" ] && failed=$((failed + 1))
+    [ "$failed" -gt 0 ] && sed -n '/^=====/,$p' "$work/meson.log" | tail -n 200
+    count "$name" "$passed" "$failed" "$skipped"
+}
+
+stories() { # name, program
+    tap=$work/stories.tap
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=2 --test-reporter=tap --test-reporter-destination="$tap" \
+        --test-reporter=spec --test-reporter-destination=stdout tests/stories/*.test.mjs >"$work/stories.log" 2>&1
+    number() { sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$tap" 2>/dev/null | tail -n 1; }
+    failed=$(($(number fail || echo 0) + $(number cancelled || echo 0)))
+    passed=$(number pass)
+    [ -z "$passed" ] && failed=$((failed + 1))
+    [ "$failed" -gt 0 ] && sed -n '/failing tests/,$p' "$work/stories.log" | head -n 400
+    count "$1" "${passed:-0}" "$failed" "$(number skipped)"
+}
+
+# A script of ours that ends with "N passed, N failed[, N skipped]".
+script_part() { # name, command
+    name=$1
+    shift
+    "$@" >"$work/script.log" 2>&1
+    code=$?
+    cat "$work/script.log"
+    last=$(tail -n 1 "$work/script.log")
+    numbers=$(echo "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p')
+    # shellcheck disable=SC2086
+    set -- $numbers
+    failed=${2:-1}
+    [ "$code" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
+    count "$name" "${1:-0}" "$failed" "${3:-0}"
+}
+
+sanitized() { # address or thread
+    options='-Db_sanitize=address,undefined -Db_lundef=false'
+    [ "$1" = thread ] && options='-Db_sanitize=thread -Db_lundef=false'
+    # shellcheck disable=SC2086
+    build "build-$1" $options || return
+    meson_part "unit and fuzz, $1 sanitizer" "build-$1"
+    stories "stories, $1 sanitizer" "build-$1/hq"
+}
+
+part() {
+    case $1 in
+    unit) meson_part unit build --no-suite fuzz ;;
+    fuzz) meson_part 'fuzz corpora' build --suite fuzz ;;
+    rooms) script_part rooms node tests/rooms.mjs ;;
+    stories) stories stories build/hq ;;
+    crash) script_part 'crash points' node tests/crash/run.mjs ;;
+    crash-all) script_part 'crash points, all' node tests/crash/run.mjs --all ;;
+    sanitized) sanitized address ;;
+    *) echo "no part called $1 (unit fuzz rooms stories crash sanitized crash-all)" >&2; exit 2 ;;
+    esac
+}
+
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+case ${SAN:-} in
+'')
+    [ $# -eq 0 ] && set -- unit fuzz rooms stories crash sanitized
+    if build build; then
+        for name; do part "$name"; done
+    fi ;;
+address | thread) sanitized "$SAN" ;;
+*) echo "SAN is address or thread, not $SAN" >&2; exit 2 ;;
+esac
+
+awk '{ p += $1; f += $2; s += $3 }
+     END { printf "%d passed, %d failed", p, f; if (s) printf ", %d skipped", s; print ""; exit f > 0 || p == 0 }' "$tally"
