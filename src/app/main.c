@@ -1,8 +1,13 @@
-/* Where the program starts: the first argument names a command. */
-#include <stdio.h>
+/* Where the program starts: the commands of the command line, and the processes that app builds. */
+#include <stddef.h>
 
-int main(void)
+#include "cli/cli.h"
+
+static const struct command *const plumbing[] = {
+    NULL,
+};
+
+int main(int argc, char **argv)
 {
-    puts("hq " HQ_VERSION);
-    return 0;
+    return cli_main(argc, argv, plumbing);
 }

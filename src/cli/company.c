@@ -1,0 +1,58 @@
+/* Finds and loads hq.yaml for a command. */
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/company.h"
+#include "cli/output.h"
+#include "config/config.h"
+
+static void print_findings(const char *path, const struct finding *findings, size_t count)
+{
+    struct buf out = {0};
+    config_print_findings(path, findings, count, &out);
+    fputs(buf_text(&out), stderr);
+    buf_fini(&out);
+}
+
+static void fail_config(const struct invocation *invocation, const char *path,
+                        const struct finding *findings, size_t count)
+{
+    const struct finding *first = findings;
+    size_t errors = 0;
+    for (size_t i = count; i-- > 0;) {
+        if (findings[i].is_error) {
+            first = &findings[i];
+            errors++;
+        }
+    }
+    struct err err = {0};
+    err_set(&err, "bad_config", "%s:%d:%d: %s", path, first->line, first->column, first->message);
+    if (errors > 1)
+        err_hint(&err, "%zu errors in all; see: hq config validate", errors);
+    else if (first->hint)
+        err_hint(&err, "%s", first->hint);
+    if (invocation->json)
+        output_fail(invocation, COMMAND_USAGE, &err);
+    else
+        print_findings(path, findings, count);
+}
+
+struct config *company_open(const struct invocation *invocation)
+{
+    struct err err = {0};
+    struct finding *findings = NULL;
+    size_t count = 0;
+    char *path = config_find(invocation->dir, invocation->arena, &err);
+    if (!path) {
+        output_fail(invocation, COMMAND_USAGE, &err);
+        return NULL;
+    }
+    struct config *config =
+        config_load(path, invocation->state, invocation->arena, &findings, &count);
+    if (!config)
+        fail_config(invocation, path, findings, count);
+    else if (count && invocation->verbose)
+        print_findings(path, findings, count);
+    return config;
+}

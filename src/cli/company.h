@@ -1,0 +1,14 @@
+/* The company that a command is about: its configuration, found and loaded, or said why not. */
+#ifndef HQ_CLI_COMPANY_H
+#define HQ_CLI_COMPANY_H
+
+#include "cli/command.h"
+
+struct config;
+
+/* Finds hq.yaml (-C, HQ_DIR, upwards) and loads it. Errors are printed whole (with their carets);
+ * warnings only with -v. Returns the config, which config_free() frees, or NULL after saying what
+ * is wrong: the command then returns COMMAND_USAGE. */
+struct config *company_open(const struct invocation *invocation);
+
+#endif

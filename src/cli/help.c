@@ -1,0 +1,181 @@
+/* hq help [TOPIC]: the commands by group, one command in full, or a topic; all from the table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/table.h"
+
+static const struct {
+    const char *name, *summary, *text;
+} topics[] = {
+    {"exit-codes", "what the number means",
+     "  0    done\n"
+     "  1    the work failed\n"
+     "  2    usage, or the configuration is wrong\n"
+     "  3    not running\n"
+     "  4    a token is missing or refused\n"
+     "  5    rejected at a gate\n"
+     "  6    waits for a person (hq inbox)\n"
+     "  75   busy, try later\n"
+     "  124  the waiting timed out; the work goes on\n"
+     "  130  Ctrl-C; 143 SIGTERM\n"},
+    {"environment", "variables that hq reads",
+     "  HQ_DIR     the company's folder, where -C is not given\n"
+     "  NO_COLOR   no colours, whatever the terminal\n"
+     "  COLUMNS    how wide a table may be, where there is no terminal\n"
+     "  LC_ALL, LC_CTYPE, LANG   a UTF-8 locale gives the round signs, others ASCII\n"},
+    {"formatting", "--json and streams",
+     "  --json prints one document with schema_version 1; lists lie under \"items\";\n"
+     "  streams (logs -f, task watch) print one JSON document a line.\n"
+     "  A command that failed prints {\"ok\":false,\"error\":{code,message,hint}}.\n"
+     "  Standard output is the result, standard error everything else.\n"},
+};
+enum { TOPIC_COUNT = sizeof(topics) / sizeof(topics[0]) };
+
+static void print_option(struct buf *out, const struct command_option *option)
+{
+    char left[64];
+    int len = option->letter ? snprintf(left, sizeof(left), "-%c, ", option->letter)
+                             : snprintf(left, sizeof(left), "    ");
+    snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
+    buf_printf(out, "  %-24s %s\n", left, option->help);
+}
+
+static void print_options(struct buf *out, const struct command_option *options)
+{
+    for (; options && options->name; options++)
+        print_option(out, options);
+}
+
+static void print_command(struct buf *out, const struct command *command)
+{
+    buf_printf(out, "usage: hq %s%s%s%s\n\n%s\n", command->name,
+               command->options ? " [OPTIONS]" : "", *command->usage ? " " : "", command->usage,
+               command->summary);
+    if (command->details)
+        buf_printf(out, "\n%s\n", command->details);
+    if (command->options) {
+        buf_puts(out, "\nOptions\n");
+        print_options(out, command->options);
+    }
+    buf_puts(out, "\nOptions of every command\n");
+    print_options(out, command_globals);
+}
+
+static void print_line(struct buf *out, const struct command *command)
+{
+    char left[128];
+    snprintf(left, sizeof(left), "%s %s", command->name, command->usage);
+    if (strlen(left) > 27)
+        buf_printf(out, "  %s\n  %-27s %s\n", left, "", command->summary);
+    else
+        buf_printf(out, "  %-27s %s\n", left, command->summary);
+}
+
+static bool print_group(struct buf *out, const struct command *const *commands, const char *group)
+{
+    bool any = false;
+    for (; *commands; commands++) {
+        if (!str_eq((*commands)->group, group))
+            continue;
+        if (!any)
+            buf_printf(out, "\n%s\n", group);
+        print_line(out, *commands);
+        any = true;
+    }
+    return any;
+}
+
+void help_overview(const struct invocation *invocation, struct buf *out)
+{
+    static const char *const groups[] = {"START", "RUN", "WORK", "SETUP", "CARE", "PLUMBING"};
+    buf_puts(out, "hq: a company of LLM agents, each its own process\n\n"
+                  "usage: hq [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]\n");
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        print_group(out, invocation->commands, groups[i]);
+    buf_puts(out, "\nOptions of every command\n");
+    print_options(out, command_globals);
+    buf_puts(out, "\nMore: hq help COMMAND");
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        buf_printf(out, " · hq help %s", topics[i].name);
+    buf_putc(out, '\n');
+}
+
+/* A family ("task") shows its members. */
+static bool print_family(struct buf *out, const struct command *const *commands, const char *word)
+{
+    size_t len = strlen(word);
+    bool any = false;
+    for (; *commands; commands++) {
+        const char *name = (*commands)->name;
+        if (strncmp(name, word, len) == 0 && name[len] == ' ') {
+            print_line(out, *commands);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool print_topic(struct buf *out, const char *name)
+{
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        if (str_eq(topics[i].name, name)) {
+            buf_printf(out, "%s: %s\n\n%s", name, topics[i].summary, topics[i].text);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fail_topic(const struct invocation *invocation, const char *name, struct err *err)
+{
+    const char *words[128] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        words[count++] = topics[i].name;
+    for (const struct command *const *c = invocation->commands; *c && count < 126; c++)
+        words[count++] = (*c)->name;
+    const char *near = str_nearest(name, words);
+    err_set(err, "usage", "no help about \"%s\"", name);
+    err_hint(err, near ? "Did you mean \"hq help %s\"?" : "See: hq help", near);
+}
+
+int help_show(const struct invocation *invocation, const char *name)
+{
+    struct buf out = {0};
+    const struct command *command = name ? command_find(invocation->commands, name) : NULL;
+    if (command)
+        print_command(&out, command);
+    else if (!name)
+        help_overview(invocation, &out);
+    else if (!print_topic(&out, name) && !print_family(&out, invocation->commands, name)) {
+        struct err err = {0};
+        fail_topic(invocation, name, &err);
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    }
+    fputs(buf_text(&out), stdout);
+    buf_fini(&out);
+    return COMMAND_OK;
+}
+
+static int help_run(const struct invocation *invocation)
+{
+    const char *name = invocation->args[0];
+    if (invocation->arg_count == 2)
+        name = arena_printf(invocation->arena, "%s %s", name, invocation->args[1]);
+    return help_show(invocation, name);
+}
+
+const struct command command_help = {
+    .name = "help",
+    .group = "CARE",
+    .usage = "[TOPIC]",
+    .summary = "this page, a command in full, or a topic",
+    .max_args = 2,
+    .run = help_run,
+};

@@ -1,0 +1,12 @@
+/* All commands that this room brings; one line per command. */
+#ifndef HQ_CLI_TABLE_H
+#define HQ_CLI_TABLE_H
+
+#include "cli/command.h"
+
+extern const struct command command_help, command_version;
+
+/* NULL at the end. */
+extern const struct command *const command_table[];
+
+#endif

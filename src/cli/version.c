@@ -1,0 +1,21 @@
+/* hq version: what this binary is. */
+#include <stdio.h>
+
+#include "cli/output.h"
+#include "cli/table.h"
+
+static int version_run(const struct invocation *invocation)
+{
+    if (invocation->json)
+        return output_json(json_pack("{s:s}", "version", HQ_VERSION));
+    puts("hq " HQ_VERSION);
+    return COMMAND_OK;
+}
+
+const struct command command_version = {
+    .name = "version",
+    .group = "CARE",
+    .usage = "",
+    .summary = "what this binary is",
+    .run = version_run,
+};
