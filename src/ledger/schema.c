@@ -1,0 +1,130 @@
+/* The list of tables and indexes. */
+#include <assert.h>
+#include <string.h>
+
+#include "ledger/column.h"
+#include "ledger/rows.h"
+#include "ledger/schema.h"
+#include "wire/call.h"
+#include "wire/company.h"
+#include "wire/effect.h"
+#include "wire/task.h"
+
+static const struct schema_index task_indexes[] = {
+    {"task_ready", {"agent", "state", "blocked", "priority", "seq"}, false},
+    {"task_due", {"state", "ready_at"}, false},
+    {"task_deadline", {"state", "deadline_at"}, false},
+    {"task_seq", {"seq"}, true},
+    {"task_agent_seq", {"agent", "seq"}, false},
+    {"task_state_seq", {"state", "seq"}, false},
+    {"task_agent_state_seq", {"agent", "state", "seq"}, false},
+    {"task_lane", {"agent", "session", "blocked", "seq"}, false},
+    {"task_ended", {"agent", "session", "finish_no"}, false},
+    {"task_parent", {"parent", "seq"}, false},
+    {"task_root", {"root", "seq"}, false},
+};
+
+static const struct schema_index wait_indexes[] = {
+    {"wait_target", {"kind", "id"}, false},
+};
+
+static const struct schema_index effect_indexes[] = {
+    {"effect_task", {"task", "created_at"}, false},
+    {"effect_state", {"state", "ready_at"}, false},
+};
+
+static const struct schema_index session_indexes[] = {
+    {"session_updated", {"agent", "updated_at"}, false},
+};
+
+static const struct schema_index request_indexes[] = {
+    {"request_created", {"created_at"}, false},
+};
+
+static const struct schema_index run_indexes[] = {
+    {"run_root", {"root", "created_at"}, false},
+    {"run_task", {"task"}, false},
+    {"run_name", {"name", "created_at"}, false},
+    {"run_state", {"state", "created_at"}, false},
+    {"run_due", {"state", "ready_at"}, false},
+    {"run_concurrency", {"concurrency_group", "state", "created_at"}, false},
+};
+
+static const struct schema_index step_indexes[] = {
+    {"step_task", {"task"}, false},
+    {"step_child", {"child_run"}, false},
+    {"step_due", {"state", "ready_at"}, false},
+};
+
+static const struct schema_index approval_indexes[] = {
+    {"approval_state", {"state", "expires_at"}, false},
+    {"approval_task", {"task"}, false},
+    {"approval_run", {"run", "path"}, false},
+};
+
+#define INDEXES(list) list, sizeof(list) / sizeof(list[0])
+
+const struct schema_table schema_tables[] = {
+    {&task_record, false, INDEXES(task_indexes)},
+    {&root_record, true, NULL, 0},
+    {&session_record, true, INDEXES(session_indexes)},
+    {&wait_record, true, INDEXES(wait_indexes)},
+    {&call_record, false, NULL, 0},
+    {&handoff_record, false, NULL, 0},
+    {&effect_record, false, INDEXES(effect_indexes)},
+    {&inbox_record, true, NULL, 0},
+    {&event_record, true, NULL, 0},
+    {&agent_record, true, NULL, 0},
+    {&process_record, true, NULL, 0},
+    {&budget_record, true, NULL, 0},
+    {&request_record, false, INDEXES(request_indexes)},
+    {&stream_record, true, NULL, 0},
+    {&meta_record, true, NULL, 0},
+    {&definition_columns, false, NULL, 0},
+    {&run_columns, false, INDEXES(run_indexes)},
+    {&step_columns, false, INDEXES(step_indexes)},
+    {&approval_columns, false, INDEXES(approval_indexes)},
+    {&vote_columns, true, NULL, 0},
+};
+const size_t schema_table_count = sizeof(schema_tables) / sizeof(schema_tables[0]);
+
+const struct schema_table *schema_table(const struct record *record)
+{
+    for (size_t i = 0; i < schema_table_count; i++)
+        if (schema_tables[i].record == record)
+            return &schema_tables[i];
+    assert(!"this record is in no table");
+    return NULL;
+}
+
+const struct schema_index *schema_index(const struct schema_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->index_count; i++)
+        if (strcmp(table->indexes[i].name, name) == 0)
+            return &table->indexes[i];
+    return NULL;
+}
+
+static bool is_among(const struct field *field, const struct field *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (columns[i] == field)
+            return true;
+    return false;
+}
+
+size_t schema_order(const struct record *record, const char *index,
+                    const struct field *columns[SCHEMA_ORDER])
+{
+    size_t count = 0;
+    if (index) {
+        const struct schema_index *found = schema_index(schema_table(record), index);
+        assert(found);
+        for (size_t i = 0; i < SCHEMA_COLUMNS && found->columns[i]; i++)
+            columns[count++] = column_find(record, found->columns[i]);
+    }
+    for (size_t i = 0; i < record->key_count; i++)
+        if (!is_among(&record->fields[i], columns, count))
+            columns[count++] = &record->fields[i];
+    return count;
+}
