@@ -31,9 +31,13 @@ int lock_take(const char *dir, const char *name, struct lock **lock, struct lock
 
 /* Rewrites what the file says. The pid and ticks are filled in. */
 int lock_tell(struct lock *lock, struct lock_info *info, struct err *err);
-void lock_release(struct lock *lock);
+void lock_release(struct lock *lock); /* empties the file; it stays. NULL is allowed */
 
-/* Looks without taking: LOCK_HELD with *info, LOCK_FREE (nobody holds it, or no file), or -1. */
+/* Releases and removes the file: for locks that live as long as one task. */
+void lock_discard(struct lock *lock);
+
+/* Looks without taking: LOCK_HELD with *info (pid 0 where the holder has not yet said who it is
+ * within 100 ms), LOCK_FREE (nobody holds it, or no file), or -1. */
 int lock_look(const char *dir, const char *name, struct lock_info *info, struct err *err);
 
 /* A pidfd of the holder, checked against its start time; -1 when it is gone. */

@@ -23,4 +23,7 @@ pid_t spawn_start(const struct spawn *spawn, struct err *err);
 /* The path of this program's own file: /proc/self/exe resolved; static storage. */
 const char *spawn_self(void);
 
+/* Tests, which are not hq, say which file hq is; before the first spawn_self(). */
+void spawn_set_self(const char *path);
+
 #endif
