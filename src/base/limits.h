@@ -19,6 +19,8 @@ enum {
     LIMIT_TOOL_OUTPUT = 200000,          /* OpenClaw keeps 200,000 characters of exec output */
     LIMIT_READ_LINES = 2000,             /* OpenClaw's read: 2000 lines / 50 KB */
     LIMIT_READ_BYTES = 51200,
+    LIMIT_READ_SCAN = 64 << 20,          /* then a file's lines are "at least N" */
+    LIMIT_EDIT_FILE = 16 << 20,          /* written or edited whole, in memory */
     LIMIT_WORKSPACE_FILE = 20000,        /* bootstrapMaxChars: longer prompt files are cut 70/20 */
     LIMIT_MODEL_ANSWER = 8 << 20,        /* a provider that never stops */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */

@@ -30,16 +30,16 @@ void tool_cancel(struct tool_cancel *cancel);
 bool tool_is_cancelled(struct tool_cancel *cancel);
 
 struct tool_result {
-    char *text;    /* what the model reads, valid UTF-8, in the arena */
+    char *text; /* what the model reads, valid UTF-8, in the arena */
     bool is_error;
     json_t *details; /* new reference or NULL: for transcripts ({"exitCode":…}) */
 };
 
 /* What is to be done about a call that was intended and never recorded (a crash in between). */
 enum tool_repeat {
-    REPEAT_FREELY,  /* reading: run again */
+    REPEAT_FREELY,    /* reading: run again */
     REPEAT_IF_UNDONE, /* done if the plan's check holds, else run again */
-    REPEAT_NEVER,   /* declared unknown; the model is told it may have run in part */
+    REPEAT_NEVER,     /* declared unknown; the model is told it may have run in part */
 };
 
 struct tool {
@@ -47,8 +47,8 @@ struct tool {
     const char *description;
     const char *parameters; /* JSON Schema as text */
     enum tool_repeat repeat;
-    /* Computes what a repeat may check, before the call is intended: JSON text in the arena, or NULL.
-     * Never changes anything. */
+    /* Computes what a repeat may check, before the call is intended: JSON text in the arena, or
+     * NULL. Never changes anything. */
     char *(*plan)(const struct tool_place *, const json_t *arguments, struct arena *);
     /* For REPEAT_IF_UNDONE: true where the plan's outcome is already there; fills *result. */
     bool (*is_done)(const struct tool_place *, const json_t *arguments, const json_t *plan,

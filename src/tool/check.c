@@ -1,0 +1,131 @@
+/* Checks a model's arguments against the small part of JSON Schema that the tools use. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "tool/tool.h"
+
+/* OpenClaw's other names for parameters; the tool's own name wins where both are given. */
+static const struct {
+    const char *tool, *alias, *name;
+} renames[] = {
+    {"read", "file_path", "path"},     {"write", "file_path", "path"},
+    {"edit", "file_path", "path"},     {"edit", "old_string", "oldText"},
+    {"edit", "new_string", "newText"},
+};
+
+static void rename_aliases(const struct tool *tool, json_t *arguments)
+{
+    for (size_t i = 0; i < sizeof(renames) / sizeof(*renames); i++) {
+        json_t *value = json_object_get(arguments, renames[i].alias);
+        if (!value || !str_eq(tool->name, renames[i].tool))
+            continue;
+        if (!json_object_get(arguments, renames[i].name))
+            json_object_set(arguments, renames[i].name, value);
+        json_object_del(arguments, renames[i].alias);
+    }
+}
+
+static const char *type_name(const json_t *value)
+{
+    static const char *const names[] = {"an object", "a list", "a string", "an integer",
+                                        "a number",  "true",   "false",    "null"};
+    return names[json_typeof(value)];
+}
+
+static bool type_fits(const char *type, const json_t *value)
+{
+    if (str_eq(type, "string"))
+        return json_is_string(value);
+    if (str_eq(type, "integer"))
+        return json_is_integer(value);
+    if (str_eq(type, "boolean"))
+        return json_is_boolean(value);
+    if (str_eq(type, "object"))
+        return json_is_object(value);
+    return false;
+}
+
+/* Models write 10.0 and "10" where 10 is meant. NULL: it is not meant as an integer. */
+static json_t *as_integer(const json_t *value)
+{
+    int64_t number;
+    double real = json_real_value(value);
+    if (json_is_real(value) && real > -9e15 && real < 9e15 && real == (double)(json_int_t)real)
+        return json_integer((json_int_t)real);
+    if (json_is_string(value) &&
+        str_to_int(json_string_value(value), INT32_MIN, INT32_MAX, &number))
+        return json_integer(number);
+    return NULL;
+}
+
+static int check_values(const char *name, const json_t *schema, json_t *object, struct err *err)
+{
+    const char *key,
+        *type = json_get_text(json_object_get(schema, "additionalProperties"), "type", NULL);
+    json_t *value;
+    if (!type)
+        return 0;
+    json_object_foreach(object, key, value) if (!type_fits(type, value)) return err_set(
+        err, "bad_argument", "%s.%.80s must be a %s, not %s.", name, key, type, type_name(value));
+    return 0;
+}
+
+/* One parameter: an absent one and a null one are the same. */
+static int check_one(const char *name, const json_t *schema, json_t *arguments, struct err *err)
+{
+    const char *type = json_get_text(schema, "type", "string");
+    json_t *value = json_object_get(arguments, name);
+    if (!value)
+        return 0;
+    if (json_is_null(value))
+        return json_object_del(arguments, name);
+    if (str_eq(type, "integer") && !json_is_integer(value)) {
+        json_t *integer = as_integer(value);
+        if (integer) {
+            json_object_set_new(arguments, name, integer);
+            return 0;
+        }
+    }
+    if (!type_fits(type, value))
+        return err_set(err, "bad_argument", "The parameter %s must be %s %s, not %s.", name,
+                       str_eq(type, "integer") || str_eq(type, "object") ? "an" : "a", type,
+                       type_name(value));
+    return json_is_object(value) ? check_values(name, schema, value, err) : 0;
+}
+
+static int check_required(const struct tool *tool, const json_t *schema, const json_t *arguments,
+                          struct err *err)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(
+        json_object_get(schema, "required"), i,
+        name) if (!json_object_get(arguments,
+                                   json_string_value(
+                                       name))) return err_set(err, "bad_argument",
+                                                              "The tool %s needs the parameter %s.",
+                                                              tool->name, json_string_value(name));
+    return 0;
+}
+
+int tool_check(const struct tool *tool, json_t *arguments, struct err *err)
+{
+    const char *name;
+    json_t *property;
+    if (!json_is_object(arguments))
+        return err_set(err, "bad_argument", "The arguments of %s must be a JSON object.",
+                       tool->name);
+    json_t *schema = json_parse(tool->parameters, strlen(tool->parameters), err);
+    if (!schema)
+        return -1;
+    rename_aliases(tool, arguments);
+    int rc = 0;
+    json_object_foreach(json_object_get(schema, "properties"), name, property) if (rc == 0) rc =
+        check_one(name, property, arguments, err);
+    if (rc == 0)
+        rc = check_required(tool, schema, arguments, err);
+    json_decref(schema);
+    return rc;
+}
