@@ -83,7 +83,7 @@ struct http_config {
     const char *name;    /* thread names: "hub" */
     const char *address; /* "127.0.0.1"; NULL: no TCP listener */
     int port;            /* 0: the kernel picks */
-    int unix_fd;         /* listening unix socket (server closes it), or -1 */
+    int unix_fd;         /* listening unix socket (closed by the server, or when open fails), or -1 */
     const struct http_route *routes;
     void *ctx;           /* handed to gate and handlers */
     /* Called on the event thread when headers are there and before the body is read; must not
@@ -96,9 +96,10 @@ struct http_config {
     http_handler too_large;
     size_t body_limit;   /* bytes; larger bodies get 413 after being drained (up to 64 MB) */
     int handlers;        /* threads at most; 0: LIMIT_HANDLERS */
+    int64_t request_ms;  /* a request must be whole by then; 0: LIMIT_REQUEST_MS */
 };
 
-/* Binds and starts. NULL with *err (code "port_taken", …) and a sentence that names the port. */
+/* Binds and starts. Routes and their strings stay the caller's. NULL with *err (code "port_taken", …) and a sentence that names the port. */
 struct http_server *http_server_open(const struct http_config *config, struct err *err);
 int http_server_port(const struct http_server *server);
 
