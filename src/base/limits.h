@@ -6,6 +6,7 @@ enum {
     LIMIT_JSON_DEPTH = 64,               /* jansson recurses; real payloads nest under 20 */
     LIMIT_YAML_DEPTH = 64,               /* same reason for the YAML reader */
     LIMIT_CONFIG_BYTES = 1 << 20,        /* a company's file is a few kB */
+    LIMIT_FINDINGS = 100,                /* nobody reads more at once; all errors are counted */
     LIMIT_HOOK_BODY = 262144,            /* OpenClaw's hooks.maxBodyBytes default */
     LIMIT_API_BODY = 12 << 20,           /* a 10 MB instruction must be refused by name, not by size */
     LIMIT_INSTRUCTION = 1 << 20,         /* more than any model's context */

@@ -1,4 +1,5 @@
-/* The company as its hq.yaml describes it (docs/config.md): typed, checked, with defaults applied. */
+/* The company as its hq.yaml describes it (docs/config.md): typed, checked, with defaults applied.
+ */
 #ifndef HQ_CONFIG_CONFIG_H
 #define HQ_CONFIG_CONFIG_H
 
@@ -7,12 +8,14 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "config/finding.h" /* config_print_findings() too */
 
 struct err;
 
-struct config_secret { /* where a secret lies; at most one is set */
+struct config_secret {      /* where a secret lies; at most one is set */
     const char *env, *file; /* file: absolute */
     const char *value;      /* refused for api_key in the YAML; used by nobody but tests */
+    struct place at;        /* in the file */
 };
 
 struct config_model { /* a provider: how to reach models */
@@ -23,24 +26,24 @@ struct config_model { /* a provider: how to reach models */
     struct config_secret api_key;
     bool priced;
     int64_t price_in, price_out, price_cached; /* micro-USD per million tokens */
-    int64_t max_tokens;   /* output limit; 0: 4096 */
-    int64_t timeout_ms;   /* of one call; 0: 10 min */
+    int64_t max_tokens;                        /* output limit; 0: 4096 */
+    int64_t timeout_ms;                        /* of one call; 0: 10 min */
 };
 
 struct config_agent {
     const char *id, *name;
     int port;
-    const char *const *aliases;      /* NULL-terminated, never NULL */
+    const char *const *aliases; /* NULL-terminated, never NULL */
     const char *const *capabilities;
     const char *const *delegates;
-    const char *model;               /* primary: "provider/model" */
+    const char *model; /* primary: "provider/model" */
     const char *const *fallbacks;
     const char *workspace, *instance; /* absolute */
     const char *const *tools_allow;
     bool exec_network;
     int64_t exec_timeout_ms;
-    int64_t turns;                   /* at once; default LIMIT_TURNS_AT_ONCE */
-    int64_t heartbeat_every_ms;      /* 0: off */
+    int64_t turns;              /* at once; default LIMIT_TURNS_AT_ONCE */
+    int64_t heartbeat_every_ms; /* 0: off */
     const char *heartbeat_target;
 };
 
@@ -56,14 +59,14 @@ struct config {
     const char *dir;    /* its folder: the company's */
     const char *hash;   /* sha256 of the file: status says "config changed" */
     const char *company;
-    const char *ledger;               /* "sqlite" or a postgresql:// URL */
-    const char *state;                /* absolute: <dir>/state or --state */
-    const char *secrets;              /* absolute: <dir>/secrets */
-    const char *hub_address;          /* host of hub.listen */
-    int hub_port;                     /* 0: no TCP listener */
-    const char *hooks_path;           /* "/hooks" */
-    const char *shared_dir;           /* absolute or NULL */
-    const char *shared_gatekeeper;    /* agent id or NULL */
+    const char *ledger;            /* "sqlite" or a postgresql:// URL */
+    const char *state;             /* absolute: <dir>/state or --state */
+    const char *secrets;           /* absolute: <dir>/secrets */
+    const char *hub_address;       /* host of hub.listen */
+    int hub_port;                  /* 0: no TCP listener */
+    const char *hooks_path;        /* "/hooks" */
+    const char *shared_dir;        /* absolute or NULL */
+    const char *shared_gatekeeper; /* agent id or NULL */
     int64_t limit_depth, limit_tasks, limit_live, limit_wall_ms;
     const struct config_model *models;
     size_t model_count;
@@ -73,36 +76,31 @@ struct config {
     size_t person_count;
 };
 
-/* One finding of a check: an error, or a warning. */
-struct finding {
-    bool is_error;
-    int line, column;    /* from 1; 0: the file as a whole */
-    const char *message; /* "port: \"18800-18830\" is not a port (1–65535)" */
-    const char *hint;    /* "did you mean …?" or NULL */
-    const char *source;  /* the line of the file, for the caret; may be NULL */
-};
-
 /* Finds the file: `dir` (-C), else HQ_DIR, else the nearest hq.yaml upwards from the working
  * directory. Returns an absolute path in the arena or NULL with *err (code "no_config"). */
 char *config_find(const char *dir, struct arena *arena, struct err *err);
 
-/* Reads, checks, applies defaults. `state` overrides the state folder (NULL: beside the file).
- * All findings are collected (arena of *config where it was made, else `arena`). Returns the config,
- * which config_free() frees, or NULL where any finding is an error. */
+/* Reads, checks, applies defaults. `state` is the state folder;
+ * `state` NULL: HQ_STATE, else beside the file. All findings are collected in `arena`, in the order
+ * of the file. Returns the config, which config_free() frees, or NULL where any finding is an
+ * error. Reads only the one file, looks at no secret, does not block. */
 struct config *config_load(const char *path, const char *state, struct arena *arena,
                            struct finding **findings, size_t *count);
 void config_free(struct config *config);
-
-/* Prints findings as "file:line:column: message" with source line and caret to a buffer. */
-struct buf;
-void config_print_findings(const char *path, const struct finding *findings, size_t count,
-                           struct buf *out);
 
 /* Agent by id or alias; NULL when there is none. */
 const struct config_agent *config_agent(const struct config *config, const char *id_or_alias);
 const struct config_model *config_model(const struct config *config, const char *provider);
 
-/* True where a setting changes what an agent's process must know: compared by `reload`. */
+/* True where nothing changes what the agent's process must know: compared by `reload`. The provider
+ * of its model is compared with config_model_equal(). */
 bool config_agent_equal(const struct config_agent *a, const struct config_agent *b);
+bool config_model_equal(const struct config_model *a, const struct config_model *b);
+
+/* Looks whether every secret that a provider names can be read: a missing one is an error where an
+ * agent's primary model needs it, else a warning. For `hq up`, before anything starts. Reads files.
+ */
+void config_check_secrets(const struct config *config, struct arena *arena,
+                          struct finding **findings, size_t *count);
 
 #endif

@@ -11,8 +11,8 @@
  * folder); leaves existing ones alone. Returns how many were made, or -1 with *err. */
 int secret_make_tokens(const struct config *config, struct err *err);
 
-/* Reads secrets/<name>: trimmed, in the arena. NULL with *err: missing, empty, or readable by others
- * (mode must be 0600 or 0400 and the file ours). */
+/* Reads secrets/<name>: trimmed, in the arena. NULL with *err: missing, empty, or readable by
+ * others (mode must be 0600 or 0400 and the file ours). */
 char *secret_read(const struct config *config, const char *name, struct arena *arena,
                   struct err *err);
 

@@ -1,0 +1,295 @@
+/* Builds struct config: a setting comes from the agent, else from `defaults`, else from the table.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "config/build.h"
+#include "config/keys.h"
+#include "config/values.h"
+
+struct build {
+    struct config *config;
+    struct arena *arena;
+    const struct yaml_document *document;
+    const json_t *root, *defaults;
+    json_t *fallbacks; /* path of a key → its default, read once */
+};
+
+static const char *const no_texts[] = {NULL};
+
+/* Returns the value at a dotted path, or NULL where there is none or null. */
+static const json_t *dig(const json_t *from, const char *path)
+{
+    while (from && *path) {
+        size_t len = strcspn(path, ".");
+        char name[64];
+        if (len >= sizeof(name))
+            return NULL;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        from = json_object_get(from, name);
+        path += len + (path[len] == '.');
+    }
+    return json_is_null(from) ? NULL : from;
+}
+
+/* The default of a key of the table, read as the YAML that it is. */
+static const json_t *fallback_of(struct build *build, const char *path)
+{
+    json_t *known = json_object_get(build->fallbacks, path);
+    const struct config_key *key = config_key_find(path);
+    if (known || !key || !key->fallback)
+        return known;
+    struct findings none;
+    findings_init(&none, build->arena);
+    struct yaml_document *read =
+        yaml_read(key->fallback, strlen(key->fallback), build->arena, &none);
+    json_object_set(build->fallbacks, path, read->root);
+    yaml_close(read);
+    return json_object_get(build->fallbacks, path);
+}
+
+static const json_t *setting(struct build *build, const char *path)
+{
+    const json_t *value = dig(build->root, path);
+    return value ? value : fallback_of(build, path);
+}
+
+static const json_t *agent_setting(struct build *build, const json_t *agent, const char *path)
+{
+    const json_t *value = dig(agent, path);
+    if (!value)
+        value = dig(build->defaults, path);
+    return value ? value : fallback_of(build, arena_printf(build->arena, "agents.*.%s", path));
+}
+
+static const char *text_of(struct build *build, const json_t *value)
+{
+    return arena_strdup(build->arena, json_string_value(value));
+}
+
+static const char *const *texts_of(struct build *build, const json_t *value)
+{
+    size_t count = json_array_size(value), used = 0;
+    if (!count)
+        return no_texts;
+    const char **texts = arena_alloc(build->arena, (count + 1) * sizeof(*texts));
+    for (size_t i = 0; i < count; i++)
+        if (json_is_string(json_array_get(value, i)))
+            texts[used++] = text_of(build, json_array_get(value, i));
+    return texts;
+}
+
+static int64_t int_of(const json_t *value, const char *path)
+{
+    int64_t number = 0;
+    value_int(value, config_key_find(path), &number);
+    return number;
+}
+
+static int64_t ms_of(const json_t *value, const char *path)
+{
+    int64_t ms = 0;
+    value_duration(value, config_key_find(path), &ms);
+    return ms;
+}
+
+static const char *path_of(struct build *build, const json_t *value, const char *agent)
+{
+    const char *text = json_string_value(value);
+    return text ? config_path(build->config->dir, text, agent, build->arena) : NULL;
+}
+
+static void build_price(struct config_model *model, const json_t *price)
+{
+    if (!json_is_object(price))
+        return;
+    model->priced = value_usd(json_object_get(price, "in"), &model->price_in) &&
+                    value_usd(json_object_get(price, "out"), &model->price_out);
+    model->price_cached = model->price_in;
+    value_usd(json_object_get(price, "cached"), &model->price_cached);
+}
+
+static void build_model(struct build *build, struct config_model *model, const char *name,
+                        const json_t *value)
+{
+    const json_t *key = dig(value, "api_key");
+    const json_t *tokens = dig(value, "max_tokens"), *timeout = dig(value, "timeout");
+    model->name = arena_strdup(build->arena, name);
+    model->api = text_of(build, dig(value, "api"));
+    model->base_url = text_of(build, dig(value, "base_url"));
+    model->file = path_of(build, dig(value, "file"), NULL);
+    model->api_key.env = text_of(build, dig(key, "env"));
+    model->api_key.file = path_of(build, dig(key, "file"), NULL);
+    char *pointer = yaml_pointer(build->arena, "/models", name);
+    model->api_key.at =
+        yaml_key_place(build->document, yaml_pointer(build->arena, pointer, "api_key"));
+    build_price(model, dig(value, "price"));
+    model->max_tokens =
+        int_of(tokens ? tokens : fallback_of(build, "models.*.max_tokens"), "models.*.max_tokens");
+    model->timeout_ms =
+        ms_of(timeout ? timeout : fallback_of(build, "models.*.timeout"), "models.*.timeout");
+}
+
+static void build_models(struct build *build)
+{
+    json_t *models = json_object_get(build->root, "models"), *value;
+    const char *name;
+    struct config_model *items =
+        arena_alloc(build->arena, (json_object_size(models) + 1) * sizeof(*items));
+    build->config->models = items;
+    json_object_foreach(models, name, value)
+        build_model(build, &items[build->config->model_count++], name, value);
+}
+
+/* The model is taken as a whole: an agent with a primary of its own has its own fallbacks. */
+static void build_choice(struct build *build, struct config_agent *agent, const json_t *value)
+{
+    const json_t *model = dig(value, "model");
+    if (!model)
+        model = dig(build->defaults, "model");
+    bool plain = json_is_string(model);
+    agent->model = text_of(build, plain ? model : dig(model, "primary"));
+    agent->fallbacks = texts_of(build, plain ? NULL : dig(model, "fallbacks"));
+}
+
+static void build_heartbeat(struct build *build, struct config_agent *agent, const json_t *value)
+{
+    agent->heartbeat_every_ms =
+        ms_of(agent_setting(build, value, "heartbeat.every"), "agents.*.heartbeat.every");
+    agent->heartbeat_target = text_of(build, agent_setting(build, value, "heartbeat.target"));
+}
+
+static void build_agent(struct build *build, struct config_agent *agent, const char *id,
+                        const json_t *value)
+{
+    enum { FIRST_PORT = 18800, PORTS_APART = 4 }; /* the seed's shape: N and N+3 are an agent's */
+    const json_t *name = dig(value, "name"), *port = dig(value, "port");
+    int64_t number = FIRST_PORT + PORTS_APART * (int64_t)(build->config->agent_count - 1);
+    agent->id = arena_strdup(build->arena, id);
+    agent->name = json_is_string(name) ? text_of(build, name) : agent->id;
+    if (port)
+        number = json_integer_value(port);
+    agent->port = number >= 1 && number <= 65535 ? (int)number : 0;
+    agent->aliases = texts_of(build, dig(value, "aliases"));
+    agent->capabilities = texts_of(build, dig(value, "capabilities"));
+    agent->delegates = texts_of(build, agent_setting(build, value, "delegates"));
+    build_choice(build, agent, value);
+    agent->workspace = path_of(build, agent_setting(build, value, "workspace"), id);
+    agent->instance = path_of(build, agent_setting(build, value, "instance"), id);
+    agent->tools_allow = texts_of(build, agent_setting(build, value, "tools.allow"));
+    agent->exec_network = json_is_true(agent_setting(build, value, "tools.exec.network"));
+    agent->exec_timeout_ms =
+        ms_of(agent_setting(build, value, "tools.exec.timeout"), "agents.*.tools.exec.timeout");
+    agent->turns = int_of(agent_setting(build, value, "turns"), "agents.*.turns");
+    build_heartbeat(build, agent, value);
+}
+
+static void build_agents(struct build *build)
+{
+    json_t *agents = json_object_get(build->root, "agents"), *value;
+    const char *id;
+    struct config_agent *items =
+        arena_alloc(build->arena, (json_object_size(agents) + 1) * sizeof(*items));
+    build->config->agents = items;
+    json_object_foreach(agents, id, value)
+        build_agent(build, &items[build->config->agent_count++], id, value);
+}
+
+static void build_people(struct build *build)
+{
+    json_t *people = json_object_get(build->root, "people"), *value;
+    const char *id;
+    struct config_person *items =
+        arena_alloc(build->arena, (json_object_size(people) + 1) * sizeof(*items));
+    build->config->people = items;
+    json_object_foreach(people, id, value) items[build->config->person_count++] =
+        (struct config_person){
+            .id = arena_strdup(build->arena, id),
+            .roles = texts_of(build, dig(value, "roles")),
+            .local = json_is_true(dig(value, "local")),
+        };
+}
+
+static void build_company(struct build *build)
+{
+    struct config *config = build->config;
+    const char *company = json_string_value(dig(build->root, "company"));
+    const char *folder = strrchr(config->dir, '/');
+    const char *ledger = json_string_value(setting(build, "ledger"));
+    const char *listen = json_string_value(dig(build->root, "hub.listen"));
+    const char *route = json_string_value(setting(build, "hooks.path"));
+    struct listen address = {"127.0.0.1", 0};
+    config->company = arena_strdup(build->arena, company               ? company
+                                                 : folder && folder[1] ? folder + 1
+                                                                       : "company");
+    config->ledger = arena_strdup(build->arena, ledger);
+    if (listen)
+        value_listen(listen, build->arena, &address);
+    config->hub_address = address.host;
+    config->hub_port = address.port;
+    config->hooks_path = route ? value_route(route, build->arena) : NULL;
+    config->shared_dir = path_of(build, dig(build->root, "shared.dir"), NULL);
+    config->shared_gatekeeper = text_of(build, dig(build->root, "shared.gatekeeper"));
+    config->limit_depth = int_of(setting(build, "limits.depth"), "limits.depth");
+    config->limit_tasks = int_of(setting(build, "limits.tasks"), "limits.tasks");
+    config->limit_live = int_of(setting(build, "limits.live"), "limits.live");
+    config->limit_wall_ms = ms_of(setting(build, "limits.wall"), "limits.wall");
+}
+
+void config_build(struct config *config, const struct yaml_document *document)
+{
+    struct build build = {config, &config->arena, document, document->root, NULL, json_object()};
+    build.defaults = json_object_get(document->root, "defaults");
+    build_company(&build);
+    build_models(&build);
+    build_agents(&build);
+    build_people(&build);
+    json_decref(build.fallbacks);
+}
+
+static void put_replaced(struct buf *out, const char *text, const char *agent)
+{
+    static const char mark[] = "{agent}";
+    for (const char *at; agent && (at = strstr(text, mark)); text = at + strlen(mark)) {
+        buf_put(out, text, (size_t)(at - text));
+        buf_puts(out, agent);
+    }
+    buf_puts(out, text);
+}
+
+/* Takes "." and ".." and double slashes out of an absolute path, in place. */
+static void normalise(char *path)
+{
+    char *out = path;
+    for (const char *at = path; *at;) {
+        at += strspn(at, "/");
+        size_t len = strcspn(at, "/");
+        if (len == 2 && memcmp(at, "..", 2) == 0) {
+            while (out > path && *--out != '/')
+                continue;
+        } else if (len && !(len == 1 && *at == '.')) {
+            *out++ = '/';
+            memmove(out, at, len);
+            out += len;
+        }
+        at += len;
+    }
+    if (out == path)
+        *out++ = '/';
+    *out = '\0';
+}
+
+char *config_path(const char *dir, const char *text, const char *agent, struct arena *arena)
+{
+    struct buf path = {0};
+    if (*text != '/')
+        buf_printf(&path, "%s/", dir);
+    put_replaced(&path, text, agent);
+    char *absolute = arena_strdup(arena, buf_text(&path));
+    buf_fini(&path);
+    normalise(absolute);
+    return absolute;
+}

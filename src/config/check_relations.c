@@ -1,0 +1,321 @@
+/* Checks what spans several values of hq.yaml: references and clashes. */
+#include <string.h>
+
+#include "base/str.h"
+#include "config/check.h"
+
+struct relations {
+    const struct yaml_document *document;
+    const struct config *config;
+    struct findings *findings;
+    struct arena *arena;
+};
+
+/* The folders and ports that must not meet, each with the words and the place for a finding. */
+struct folder {
+    const char *path, *words;
+    struct place at;
+    bool writable; /* a workspace: the sandbox lets tools write in it */
+};
+
+static const char *agent_pointer(struct relations *all, const char *id, const char *rest)
+{
+    return arena_printf(all->arena, "/agents/%s%s", id, rest);
+}
+
+/* Where the agent's setting stands: with the agent, in `defaults`, or the agent's own key. */
+static struct place setting_place(struct relations *all, const char *id, const char *rest)
+{
+    struct place at = yaml_place(all->document, agent_pointer(all, id, rest));
+    if (!at.line)
+        at = yaml_place(all->document, arena_printf(all->arena, "/defaults%s", rest));
+    return at.line ? at : yaml_key_place(all->document, agent_pointer(all, id, ""));
+}
+
+static const char *const *model_names(struct relations *all)
+{
+    const char **names = arena_alloc(all->arena, (all->config->model_count + 1) * sizeof(*names));
+    for (size_t i = 0; i < all->config->model_count; i++)
+        names[i] = all->config->models[i].name;
+    return names;
+}
+
+static const char *const *agent_names(struct relations *all)
+{
+    size_t count = 0, used = 0;
+    for (size_t i = 0; i < all->config->agent_count; i++)
+        for (const char *const *alias = all->config->agents[i].aliases; *alias; alias++)
+            count++;
+    count += all->config->agent_count;
+    const char **names = arena_alloc(all->arena, (count + 1) * sizeof(*names));
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        names[used++] = all->config->agents[i].id;
+        for (const char *const *alias = all->config->agents[i].aliases; *alias; alias++)
+            names[used++] = *alias;
+    }
+    return names;
+}
+
+static void check_model(struct relations *all, const char *name, const char *model, struct place at)
+{
+    const char *slash = strchr(model, '/');
+    if (!slash)
+        return; /* its form has been refused */
+    char *provider = arena_memdup(all->arena, model, (size_t)(slash - model));
+    if (config_model(all->config, provider))
+        return;
+    finding_error(all->findings, at, "%s: \"%s\" names no provider under models", name, provider);
+    const char *near = str_nearest(provider, model_names(all));
+    if (near)
+        finding_hint(all->findings, "did you mean \"%s%s\"?", near, slash);
+    else if (!all->config->model_count)
+        finding_hint(all->findings, "add it: models: { %s: { api: … } }", provider);
+}
+
+/* The model of `defaults` or of one agent, at `pointer`. */
+static void check_choice(struct relations *all, const char *pointer)
+{
+    const json_t *model = json_object_get(all->document->root, "defaults");
+    if (strcmp(pointer, "/defaults") != 0)
+        model = json_object_get(json_object_get(all->document->root, "agents"), pointer + 8);
+    model = json_object_get(model, "model");
+    const char *at = yaml_pointer(all->arena, pointer, "model");
+    if (json_is_string(model)) {
+        check_model(all, "model", json_string_value(model), yaml_place(all->document, at));
+        return;
+    }
+    const char *primary = json_string_value(json_object_get(model, "primary"));
+    if (primary)
+        check_model(all, "primary", primary,
+                    yaml_place(all->document, yaml_pointer(all->arena, at, "primary")));
+    const json_t *fallbacks = json_object_get(model, "fallbacks");
+    for (size_t i = 0; i < json_array_size(fallbacks); i++) {
+        const char *text = json_string_value(json_array_get(fallbacks, i));
+        const char *item = arena_printf(all->arena, "%s/fallbacks/%zu", at, i);
+        if (text)
+            check_model(all, "fallbacks", text, yaml_place(all->document, item));
+    }
+}
+
+static void check_models(struct relations *all)
+{
+    check_choice(all, "/defaults");
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const struct config_agent *agent = &all->config->agents[i];
+        check_choice(all, agent_pointer(all, agent->id, ""));
+        if (agent->model ||
+            setting_place(all, agent->id, "/model").line !=
+                yaml_key_place(all->document, agent_pointer(all, agent->id, "")).line)
+            continue;
+        finding_error(all->findings,
+                      yaml_key_place(all->document, agent_pointer(all, agent->id, "")),
+                      "%s: this agent has no model", agent->id);
+        finding_hint(all->findings, "set model here or in defaults, like model: provider/name");
+    }
+    for (size_t i = 0; i < all->config->model_count; i++) {
+        const struct config_model *model = &all->config->models[i];
+        const char *pointer = yaml_pointer(all->arena, "/models", model->name);
+        if (!str_eq(model->api, "script") || model->file)
+            continue;
+        finding_error(all->findings, yaml_key_place(all->document, pointer),
+                      "%s: file is missing: a script is read from one", model->name);
+    }
+}
+
+static void check_known_agent(struct relations *all, const char *name, const char *id,
+                              struct place at)
+{
+    if (config_agent(all->config, id))
+        return;
+    finding_error(all->findings, at, "%s: there is no agent \"%s\"", name, id);
+    const char *near = str_nearest(id, agent_names(all));
+    if (near)
+        finding_hint(all->findings, "did you mean \"%s\"?", near);
+}
+
+static void check_delegates(struct relations *all, const char *pointer, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text)
+            continue;
+        text += *text == '!';
+        if (*text && strcmp(text, "*") != 0)
+            check_known_agent(all, "delegates", text,
+                              yaml_place(all->document,
+                                         arena_printf(all->arena, "%s/delegates/%zu", pointer, i)));
+    }
+}
+
+static void check_references(struct relations *all)
+{
+    const json_t *agents = json_object_get(all->document->root, "agents");
+    check_delegates(all, "/defaults",
+                    json_object_get(json_object_get(all->document->root, "defaults"), "delegates"));
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const char *id = all->config->agents[i].id;
+        check_delegates(all, agent_pointer(all, id, ""),
+                        json_object_get(json_object_get(agents, id), "delegates"));
+    }
+    if (all->config->shared_gatekeeper)
+        check_known_agent(all, "gatekeeper", all->config->shared_gatekeeper,
+                          yaml_place(all->document, "/shared/gatekeeper"));
+}
+
+/* Whose word `alias` already is, among ids and the aliases before it; NULL when it is free. */
+static const char *owner_before(struct relations *all, const char *alias, const char *const *stop)
+{
+    for (size_t i = 0; i < all->config->agent_count; i++)
+        if (strcmp(all->config->agents[i].id, alias) == 0)
+            return alias;
+    for (size_t i = 0; i < all->config->agent_count; i++)
+        for (const char *const *at = all->config->agents[i].aliases; *at; at++) {
+            if (at == stop)
+                return NULL;
+            if (strcmp(*at, alias) == 0)
+                return all->config->agents[i].id;
+        }
+    return NULL;
+}
+
+static void check_aliases(struct relations *all)
+{
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const struct config_agent *agent = &all->config->agents[i];
+        for (size_t j = 0; agent->aliases[j]; j++) {
+            const char *owner = owner_before(all, agent->aliases[j], &agent->aliases[j]);
+            const char *rest = arena_printf(all->arena, "/aliases/%zu", j);
+            if (owner)
+                finding_error(all->findings,
+                              yaml_place(all->document, agent_pointer(all, agent->id, rest)),
+                              "aliases: \"%s\" already means agent %s", agent->aliases[j], owner);
+        }
+    }
+}
+
+/* The sentence about two agents whose ports meet, or NULL. N+3 is the agent's too. */
+static const char *port_clash(struct relations *all, const struct config_agent *a,
+                              const struct config_agent *b)
+{
+    if (a->port == b->port)
+        return arena_printf(all->arena, "port: %d is also the port of %s", b->port, a->id);
+    if (a->port + 3 == b->port)
+        return arena_printf(all->arena, "port: %d is reserved by %s (its port %d + 3)", b->port,
+                            a->id, a->port);
+    if (b->port + 3 == a->port)
+        return arena_printf(all->arena, "port: %d + 3 = %d is the port of %s", b->port, a->port,
+                            a->id);
+    return NULL;
+}
+
+static void check_hub_port(struct relations *all, const struct config_agent *agent)
+{
+    int hub = all->config->hub_port;
+    struct place at = yaml_place(all->document, "/hub/listen");
+    if (!hub || !agent->port)
+        return;
+    if (hub == agent->port)
+        finding_error(all->findings, at, "listen: %d is the port of %s", hub, agent->id);
+    else if (hub == agent->port + 3)
+        finding_error(all->findings, at, "listen: %d is reserved by %s (its port %d + 3)", hub,
+                      agent->id, agent->port);
+}
+
+static void check_ports(struct relations *all)
+{
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const struct config_agent *agent = &all->config->agents[i];
+        check_hub_port(all, agent);
+        for (size_t j = 0; j < i; j++) {
+            const struct config_agent *other = &all->config->agents[j];
+            const char *clash = agent->port && other->port ? port_clash(all, other, agent) : NULL;
+            if (!clash)
+                continue;
+            struct place at = yaml_place(all->document, agent_pointer(all, agent->id, "/port"));
+            bool given = at.line > 0;
+            if (!given)
+                at = yaml_key_place(all->document, agent_pointer(all, agent->id, ""));
+            finding_error(all->findings, at, "%s%s", clash,
+                          given ? "" : " (18800 + 4 × its place, as no port is given)");
+            finding_hint(all->findings, "an agent takes N and N+3: keep ports 4 apart");
+            break;
+        }
+    }
+}
+
+/* True where one path is the other or lies in it. */
+static bool paths_overlap(const char *a, const char *b)
+{
+    size_t len_a = strlen(a), len_b = strlen(b), len = len_a < len_b ? len_a : len_b;
+    if (strncmp(a, b, len) != 0)
+        return false;
+    return len_a == len_b || (len == 1 && *a == '/') || (len_a < len_b ? b : a)[len] == '/';
+}
+
+static void add_folder(struct folder *folders, size_t *count, struct folder folder)
+{
+    if (folder.path)
+        folders[(*count)++] = folder;
+}
+
+static struct folder *list_folders(struct relations *all, size_t *count)
+{
+    const struct config *config = all->config;
+    struct folder *folders =
+        arena_alloc(all->arena, (config->agent_count * 2 + 2) * sizeof(*folders));
+    *count = 0;
+    add_folder(folders, count, (struct folder){config->state, "the state folder", {0}, false});
+    add_folder(folders, count,
+               (struct folder){config->secrets, "the folder of secrets", {0}, false});
+    for (size_t i = 0; i < config->agent_count; i++) {
+        const struct config_agent *agent = &config->agents[i];
+        const char *words = arena_printf(all->arena, "the instance of %s", agent->id);
+        add_folder(folders, count,
+                   (struct folder){agent->instance, words,
+                                   setting_place(all, agent->id, "/instance"), false});
+        words = arena_printf(all->arena, "the workspace of %s", agent->id);
+        add_folder(folders, count,
+                   (struct folder){agent->workspace, words,
+                                   setting_place(all, agent->id, "/workspace"), true});
+    }
+    return folders;
+}
+
+static void report_folders(struct relations *all, const struct folder *a, const struct folder *b)
+{
+    bool same = strcmp(a->path, b->path) == 0;
+    finding_error(all->findings, b->at, "%s and %s %s: \"%s\"%s%s%s", a->words, b->words,
+                  same ? "are the same folder" : "lie one in the other", b->path,
+                  same ? "" : " and \"", same ? "" : a->path, same ? "" : "\"");
+    if (a->writable || b->writable)
+        finding_hint(all->findings,
+                     "tools may write in a workspace: nothing of another may lie there");
+}
+
+/* A workspace meets no other folder; instances are not the same. */
+static void check_folders(struct relations *all)
+{
+    size_t count;
+    struct folder *folders = list_folders(all, &count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct folder *a = &folders[j], *b = &folders[i];
+            bool clash = a->writable || b->writable ? paths_overlap(a->path, b->path)
+                                                    : strcmp(a->path, b->path) == 0;
+            if (!clash)
+                continue;
+            report_folders(all, a, b);
+            break;
+        }
+}
+
+void check_relations(const struct yaml_document *document, const struct config *config,
+                     struct findings *findings)
+{
+    struct relations all = {document, config, findings, findings->arena};
+    check_models(&all);
+    check_references(&all);
+    check_aliases(&all);
+    check_ports(&all);
+    check_folders(&all);
+}

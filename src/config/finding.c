@@ -1,0 +1,215 @@
+/* Collects findings; the copy of the file's lines that they show has its secrets starred. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "config/finding.h"
+
+void findings_init(struct findings *findings, struct arena *arena)
+{
+    *findings = (struct findings){.arena = arena};
+}
+
+/* The breaks that libyaml counts: LF, CR, CRLF, NEL, LS, PS. Returns the length of one at `at`. */
+static size_t break_len(const char *at, size_t left)
+{
+    if (*at == '\n')
+        return 1;
+    if (*at == '\r')
+        return left > 1 && at[1] == '\n' ? 2 : 1;
+    if (left > 1 && memcmp(at, "\xc2\x85", 2) == 0)
+        return 2;
+    if (left > 2 && (memcmp(at, "\xe2\x80\xa8", 3) == 0 || memcmp(at, "\xe2\x80\xa9", 3) == 0))
+        return 3;
+    return 0;
+}
+
+bool text_looks_secret(const char *text, size_t len)
+{
+    static const char *const prefixes[] = {"sk-",  "AIza", "xoxb-", "xoxp-",  "xapp-", "ghp_",
+                                           "gho_", "eyJ",  "AKIA",  "glpat-", "sk_",   NULL};
+    for (const char *const *prefix = prefixes; *prefix; prefix++)
+        if (len > strlen(*prefix) && strncmp(text, *prefix, strlen(*prefix)) == 0)
+            return true;
+    return false;
+}
+
+/* True where the word that ends at `end` names a secret: api_key, hooks-token, password … */
+static bool word_names_secret(const char *line, const char *end)
+{
+    static const char *const words[] = {"key", "token", "secret", "password", "passwd", NULL};
+    for (const char *const *word = words; *word; word++) {
+        size_t len = strlen(*word);
+        if ((size_t)(end - line) >= len && strncasecmp(end - len, *word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Stars the value at `at` up to the end of a flow item; keeps one star per code point. */
+static char *star_value(char *at)
+{
+    char *out = at;
+    for (; *at && *at != ',' && *at != '}' && *at != ']'; at++)
+        if (((unsigned char)*at & 0xc0) != 0x80)
+            *out++ = *at == ' ' || *at == '\t' ? *at : '*';
+    memmove(out, at, strlen(at) + 1);
+    return out;
+}
+
+/* "//name:password@host": stars what stands before the "@". */
+static void star_user_info(char *line)
+{
+    for (char *at = strstr(line, "//"); at; at = strstr(at, "//")) {
+        at += 2;
+        char *end = at + strcspn(at, " \t/@\"'");
+        for (; *end == '@' && at < end; at++)
+            *at = '*';
+    }
+}
+
+static void star_secrets(char *line)
+{
+    star_user_info(line);
+    for (char *at = line; *at; at++) {
+        bool starts = at == line || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789-_",
+                                            at[-1]);
+        if (starts && text_looks_secret(at, strlen(at)))
+            at = star_value(at);
+        if (*at == ':') {
+            const char *end = at > line && strchr("\"'", at[-1]) ? at - 1 : at;
+            char *value = at + 1 + strspn(at + 1, " \t");
+            if (word_names_secret(line, end) && *value && !strchr("{#&*", *value))
+                at = star_value(value);
+        }
+        if (!*at)
+            break;
+    }
+}
+
+static void add_line(struct findings *findings, size_t *cap, const char *at, size_t len)
+{
+    if (findings->line_count == *cap) {
+        size_t bigger = *cap ? *cap * 2 : 64;
+        const char **lines = arena_alloc(findings->arena, bigger * sizeof(*lines));
+        if (*cap)
+            memcpy(lines, findings->lines, *cap * sizeof(*lines));
+        findings->lines = lines;
+        *cap = bigger;
+    }
+    char *line = arena_memdup(findings->arena, at, len);
+    star_secrets(line);
+    findings->lines[findings->line_count++] = line;
+}
+
+void findings_set_text(struct findings *findings, const char *bytes, size_t len)
+{
+    size_t cap = 0, start = 0;
+    findings->lines = NULL;
+    findings->line_count = 0;
+    for (size_t i = 0; i < len;) {
+        size_t gap = break_len(bytes + i, len - i);
+        if (gap)
+            add_line(findings, &cap, bytes + start, i - start);
+        i += gap ? gap : 1;
+        if (gap)
+            start = i;
+    }
+    if (start < len)
+        add_line(findings, &cap, bytes + start, len - start);
+}
+
+static struct finding *finding_room(struct findings *findings)
+{
+    if (findings->count >= LIMIT_FINDINGS)
+        return &findings->spare;
+    if (findings->count == findings->cap) {
+        size_t cap = findings->cap ? findings->cap * 2 : 16;
+        struct finding *items = arena_alloc(findings->arena, cap * sizeof(*items));
+        if (findings->count)
+            memcpy(items, findings->items, findings->count * sizeof(*items));
+        findings->items = items;
+        findings->cap = cap;
+    }
+    return &findings->items[findings->count++];
+}
+
+/* Names come from the file and may be as long as it. */
+static const char *shorten(struct arena *arena, const char *message)
+{
+    enum { LONGEST = 400 };
+    size_t len = strlen(message), keep = str_utf8_cut(message, len, LONGEST);
+    return keep < len ? arena_printf(arena, "%.*s…", (int)keep, message) : message;
+}
+
+static void finding_add(struct findings *findings, struct place at, const char *format,
+                        va_list args)
+{
+    bool kept = findings->count < LIMIT_FINDINGS;
+    findings->last = finding_room(findings);
+    *findings->last = (struct finding){.line = at.line, .column = at.column};
+    if (!kept)
+        return;
+    findings->last->message =
+        shorten(findings->arena, arena_vprintf(findings->arena, format, args));
+    if (at.line > 0 && (size_t)at.line <= findings->line_count)
+        findings->last->source = findings->lines[at.line - 1];
+}
+
+void finding_error(struct findings *findings, struct place at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    finding_add(findings, at, format, args);
+    va_end(args);
+    findings->last->is_error = true;
+    findings->errors++;
+}
+
+void finding_warn(struct findings *findings, struct place at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    finding_add(findings, at, format, args);
+    va_end(args);
+}
+
+void finding_hint(struct findings *findings, const char *format, ...)
+{
+    if (!findings->last || findings->last == &findings->spare)
+        return;
+    va_list args;
+    va_start(args, format);
+    findings->last->hint = arena_vprintf(findings->arena, format, args);
+    va_end(args);
+}
+
+void finding_hide(struct findings *findings)
+{
+    if (findings->last)
+        findings->last->source = NULL;
+}
+
+static int finding_order(const struct finding *a, const struct finding *b)
+{
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* Insertion sort: stable, and the list is short (LIMIT_FINDINGS) and nearly in order. */
+void findings_sort(struct findings *findings)
+{
+    for (size_t i = 1; i < findings->count; i++) {
+        struct finding moved = findings->items[i];
+        size_t at = i;
+        for (; at > 0 && finding_order(&findings->items[at - 1], &moved) > 0; at--)
+            findings->items[at] = findings->items[at - 1];
+        findings->items[at] = moved;
+    }
+    findings->last = NULL;
+}

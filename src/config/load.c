@@ -1,0 +1,218 @@
+/* Finds, reads and checks hq.yaml; looks things up in it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/build.h"
+#include "config/check.h"
+#include "config/load.h"
+#include "config/secret.h"
+
+static const char file_name[] = "hq.yaml";
+
+/* realpath where the path exists, else the text made absolute. */
+static char *absolute(const char *path, struct arena *arena)
+{
+    char *real = realpath(path, NULL);
+    char *cwd = real ? NULL : getcwd(NULL, 0);
+    char *found =
+        real ? arena_strdup(arena, real) : config_path(cwd ? cwd : "/", path, NULL, arena);
+    free(real);
+    free(cwd);
+    return found;
+}
+
+static char *find_in(const char *dir, struct arena *arena)
+{
+    char *path = arena_printf(arena, "%s/%s", dir, file_name);
+    return access(path, F_OK) == 0 ? path : NULL;
+}
+
+static char *find_named(const char *dir, const char *said_by, struct arena *arena, struct err *err)
+{
+    char *found = find_in(absolute(dir, arena), arena);
+    if (found)
+        return found;
+    err_set(err, "no_config", "there is no hq.yaml in %s (%s)", dir, said_by);
+    err_hint(err, "name the folder of a company's hq.yaml");
+    return NULL;
+}
+
+char *config_find(const char *dir, struct arena *arena, struct err *err)
+{
+    const char *home = getenv("HQ_DIR");
+    if (dir)
+        return find_named(dir, "-C", arena, err);
+    if (!str_is_empty(home))
+        return find_named(home, "HQ_DIR", arena, err);
+    char *start = absolute(".", arena), *at = arena_strdup(arena, start);
+    for (;;) {
+        char *found = find_in(at, arena);
+        if (found)
+            return found;
+        char *slash = strrchr(at, '/');
+        if (!slash || !at[1])
+            break;
+        slash[slash == at] = '\0';
+    }
+    err_set(err, "no_config", "there is no hq.yaml in %s or above it", start);
+    err_hint(err, "go to a company's folder, or name it with -C DIR or HQ_DIR");
+    return NULL;
+}
+
+/* Reads at most one byte more than is allowed, so that too much is seen as such. */
+static int read_open_file(int fd, struct buf *out)
+{
+    while (out->len <= LIMIT_CONFIG_BYTES) {
+        ssize_t got = read(fd, buf_room(out, 65536), 65536);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return (int)got;
+        buf_grow(out, (size_t)got);
+    }
+    return 0;
+}
+
+/* Reads a regular file; a pipe or device would hold up the process. */
+static bool read_file(const char *path, struct buf *out, struct findings *findings)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &info) < 0) {
+        finding_error(findings, (struct place){0}, "cannot be opened: %s", strerror(errno));
+    } else if (!S_ISREG(info.st_mode)) {
+        finding_error(findings, (struct place){0}, "is not a file");
+    } else if (read_open_file(fd, out) < 0) {
+        finding_error(findings, (struct place){0}, "cannot be read: %s", strerror(errno));
+    }
+    if (fd >= 0)
+        close(fd);
+    return findings->errors == 0;
+}
+
+static struct config *config_new(const char *path, const char *state)
+{
+    struct config *config = mem_zalloc(sizeof(*config));
+    const char *env = getenv("HQ_STATE");
+    char *folder = arena_strdup(&config->arena, path), *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = '\0';
+    config->dir = absolute(!slash ? "." : *folder ? folder : "/", &config->arena);
+    config->path =
+        config_path(config->dir, slash ? path + (slash - folder) + 1 : path, NULL, &config->arena);
+    config->secrets = config_path(config->dir, "secrets", NULL, &config->arena);
+    if (!state && !str_is_empty(env))
+        state = env;
+    config->state = state ? absolute(state, &config->arena)
+                          : config_path(config->dir, "state", NULL, &config->arena);
+    return config;
+}
+
+struct config *config_load_document(const char *path, const char *state, struct findings *findings,
+                                    struct yaml_document **document)
+{
+    struct buf text = {0};
+    *document = NULL;
+    if (!read_file(path, &text, findings)) {
+        buf_fini(&text);
+        return NULL;
+    }
+    struct config *config = config_new(path, state);
+    char hex[HASH_HEX];
+    hash_hex(buf_text(&text), text.len, hex);
+    config->hash = arena_strdup(&config->arena, hex);
+    *document = yaml_read(buf_text(&text), text.len, findings->arena, findings);
+    buf_fini(&text);
+    if ((*document)->whole)
+        check_keys(*document, findings);
+    if ((*document)->whole && json_is_object((*document)->root)) {
+        config_build(config, *document);
+        check_relations(*document, config, findings);
+    }
+    findings_sort(findings);
+    if (findings->errors == 0)
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+struct config *config_load(const char *path, const char *state, struct arena *arena,
+                           struct finding **findings, size_t *count)
+{
+    struct findings found;
+    struct yaml_document *document;
+    findings_init(&found, arena);
+    struct config *config = config_load_document(path, state, &found, &document);
+    yaml_close(document);
+    *findings = found.items;
+    *count = found.count;
+    return config;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    arena_fini(&config->arena);
+    free(config);
+}
+
+const struct config_agent *config_agent(const struct config *config, const char *id_or_alias)
+{
+    for (size_t i = 0; id_or_alias && i < config->agent_count; i++)
+        if (strcmp(config->agents[i].id, id_or_alias) == 0)
+            return &config->agents[i];
+    for (size_t i = 0; id_or_alias && i < config->agent_count; i++)
+        if (str_in(id_or_alias, config->agents[i].aliases))
+            return &config->agents[i];
+    return NULL;
+}
+
+const struct config_model *config_model(const struct config *config, const char *provider)
+{
+    for (size_t i = 0; provider && i < config->model_count; i++)
+        if (strcmp(config->models[i].name, provider) == 0)
+            return &config->models[i];
+    return NULL;
+}
+
+static bool texts_equal(const char *const *a, const char *const *b)
+{
+    for (; *a && *b; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return false;
+    return *a == *b;
+}
+
+bool config_agent_equal(const struct config_agent *a, const struct config_agent *b)
+{
+    return str_eq(a->id, b->id) && str_eq(a->name, b->name) && a->port == b->port &&
+           texts_equal(a->aliases, b->aliases) && texts_equal(a->capabilities, b->capabilities) &&
+           texts_equal(a->delegates, b->delegates) && str_eq(a->model, b->model) &&
+           texts_equal(a->fallbacks, b->fallbacks) && str_eq(a->workspace, b->workspace) &&
+           str_eq(a->instance, b->instance) && texts_equal(a->tools_allow, b->tools_allow) &&
+           a->exec_network == b->exec_network && a->exec_timeout_ms == b->exec_timeout_ms &&
+           a->turns == b->turns && a->heartbeat_every_ms == b->heartbeat_every_ms &&
+           str_eq(a->heartbeat_target, b->heartbeat_target);
+}
+
+bool config_model_equal(const struct config_model *a, const struct config_model *b)
+{
+    return str_eq(a->name, b->name) && str_eq(a->api, b->api) && str_eq(a->base_url, b->base_url) &&
+           str_eq(a->file, b->file) && str_eq(a->api_key.env, b->api_key.env) &&
+           str_eq(a->api_key.file, b->api_key.file) && a->priced == b->priced &&
+           a->price_in == b->price_in && a->price_out == b->price_out &&
+           a->price_cached == b->price_cached && a->max_tokens == b->max_tokens &&
+           a->timeout_ms == b->timeout_ms;
+}

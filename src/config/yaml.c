@@ -1,0 +1,404 @@
+/* libyaml's events become jansson values; every value's place is kept under its JSON pointer. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "config/yaml.h"
+
+struct spot {
+    struct place key, value;
+};
+
+struct reader {
+    yaml_parser_t parser;
+    yaml_event_t event;
+    struct yaml_document *document;
+    struct findings *findings;
+    struct arena *arena;
+    const char *bytes;
+    int depth;
+    bool stopped;
+};
+
+static json_t *read_node(struct reader *reader, const char *pointer);
+
+static struct place place_of(yaml_mark_t mark)
+{
+    return (struct place){(int)mark.line + 1, (int)mark.column + 1};
+}
+
+static struct place here(const struct reader *reader)
+{
+    return place_of(reader->event.start_mark);
+}
+
+static struct place place_at_offset(const char *bytes, size_t offset)
+{
+    struct place at = {1, 1};
+    for (size_t i = 0; i < offset; i++) {
+        if (bytes[i] == '\n')
+            at = (struct place){at.line + 1, 1};
+        else if (((unsigned char)bytes[i] & 0xc0) != 0x80)
+            at.column++;
+    }
+    return at;
+}
+
+static struct spot *spot_of(struct reader *reader, const char *pointer)
+{
+    struct spot *spot = map_get(&reader->document->places, pointer);
+    if (!spot) {
+        spot = arena_alloc(reader->arena, sizeof(*spot));
+        map_put(&reader->document->places, pointer, spot);
+    }
+    return spot;
+}
+
+static void report_syntax(struct reader *reader)
+{
+    yaml_parser_t *parser = &reader->parser;
+    const char *problem = parser->problem ? parser->problem : "unreadable";
+    const char *context = parser->context ? parser->context : "";
+    struct place at = parser->error == YAML_READER_ERROR
+                          ? place_at_offset(reader->bytes, parser->problem_offset)
+                          : place_of(parser->problem_mark);
+    finding_error(reader->findings, at, "this is not YAML: %s%s%s", problem, *context ? " " : "",
+                  context);
+    if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
+        finding_hint(reader->findings, "indent with spaces, not tabs; quote text that starts with "
+                                       "a special character");
+    else if (strstr(problem, "mapping values are not allowed"))
+        finding_hint(reader->findings,
+                     "quote text that contains \": \", and check the indentation");
+}
+
+/* Steps to the next event; false at a syntax error. */
+static bool next_event(struct reader *reader)
+{
+    yaml_event_delete(&reader->event);
+    if (!yaml_parser_parse(&reader->parser, &reader->event)) {
+        report_syntax(reader);
+        reader->stopped = true;
+        return false;
+    }
+    return true;
+}
+
+static void refuse_decoration(struct reader *reader, const void *anchor, const void *tag)
+{
+    if (anchor) {
+        finding_error(reader->findings, here(reader), "anchors (&%s) are refused",
+                      (const char *)anchor);
+        finding_hint(reader->findings, "write the value out where it is needed");
+    }
+    if (tag) {
+        finding_error(reader->findings, here(reader), "tags (%s) are refused", (const char *)tag);
+        finding_hint(reader->findings, "quote a value that must be text");
+    }
+}
+
+/* Length of the run of characters of `set` at text. */
+static size_t run(const char *text, const char *set)
+{
+    return strspn(text, set);
+}
+
+static const char *after_sign(const char *text)
+{
+    return *text == '-' || *text == '+' ? text + 1 : text;
+}
+
+/* [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+ (YAML 1.2.2, section 10.3.2); returns the base or 0. */
+static int int_base(const char *text)
+{
+    if (text[0] == '0' && (text[1] == 'o' || text[1] == 'x')) {
+        size_t digits = run(text + 2, text[1] == 'o' ? "01234567" : "0123456789abcdefABCDEF");
+        return digits && !text[2 + digits] ? (text[1] == 'o' ? 8 : 16) : 0;
+    }
+    const char *digits = after_sign(text);
+    return *digits && !digits[run(digits, "0123456789")] ? 10 : 0;
+}
+
+/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
+static bool is_real(const char *text)
+{
+    const char *at = after_sign(text);
+    size_t whole = run(at, "0123456789"), part = 0;
+    at += whole;
+    if (*at == '.') {
+        part = run(at + 1, "0123456789");
+        at += 1 + part;
+    }
+    if (!whole && !part)
+        return false;
+    if (*at == 'e' || *at == 'E') {
+        at = after_sign(at + 1);
+        size_t exponent = run(at, "0123456789");
+        if (!exponent)
+            return false;
+        at += exponent;
+    }
+    return !*at;
+}
+
+static json_t *number_refused(struct reader *reader, const char *text)
+{
+    finding_error(reader->findings, here(reader), "the number %.40s does not fit", text);
+    finding_hint(reader->findings, "quote it if it is meant as text");
+    return json_null();
+}
+
+static json_t *read_plain(struct reader *reader, const char *text)
+{
+    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
+    static const char *const trues[] = {"true", "True", "TRUE", NULL};
+    static const char *const falses[] = {"false", "False", "FALSE", NULL};
+    static const char *const odd[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
+    if (str_in(text, nulls))
+        return json_null();
+    if (str_in(text, trues))
+        return json_true();
+    if (str_in(text, falses))
+        return json_false();
+    int base = int_base(text);
+    errno = 0;
+    if (base) {
+        long long number = strtoll(base == 10 ? text : text + 2, NULL, base);
+        return errno ? number_refused(reader, text) : json_integer(number);
+    }
+    if (is_real(text)) {
+        double number = strtod(text, NULL);
+        return isfinite(number) ? json_real(number) : number_refused(reader, text);
+    }
+    if (str_in(after_sign(text), odd))
+        return number_refused(reader, text);
+    return json_string(text);
+}
+
+static json_t *read_scalar(struct reader *reader)
+{
+    const char *text = (const char *)reader->event.data.scalar.value;
+    size_t len = reader->event.data.scalar.length;
+    refuse_decoration(reader, reader->event.data.scalar.anchor, reader->event.data.scalar.tag);
+    if (strlen(text) != len) {
+        finding_error(reader->findings, here(reader), "text with a NUL character is refused");
+        return json_null();
+    }
+    if (reader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        return read_plain(reader, text);
+    json_t *value = json_stringn(text, len);
+    return value ? value : json_null();
+}
+
+static json_t *read_sequence(struct reader *reader, const char *pointer)
+{
+    json_t *array = json_array();
+    refuse_decoration(reader, reader->event.data.sequence_start.anchor,
+                      reader->event.data.sequence_start.tag);
+    while (next_event(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
+        char *child = arena_printf(reader->arena, "%s/%zu", pointer, json_array_size(array));
+        json_t *value = read_node(reader, child);
+        if (reader->stopped) {
+            json_decref(value);
+            break;
+        }
+        json_array_append_new(array, value ? value : json_null());
+    }
+    return array;
+}
+
+/* Returns the key's text, or NULL where it is none (then the key has been read and refused). */
+static char *read_key(struct reader *reader)
+{
+    yaml_event_t *event = &reader->event;
+    if (event->type != YAML_SCALAR_EVENT) {
+        finding_error(reader->findings, here(reader), "a key must be plain text");
+        json_decref(read_node(reader, "?"));
+        return NULL;
+    }
+    const char *text = (const char *)event->data.scalar.value;
+    refuse_decoration(reader, event->data.scalar.anchor, event->data.scalar.tag);
+    if (strlen(text) != event->data.scalar.length) {
+        finding_error(reader->findings, here(reader), "a key with a NUL character is refused");
+        return NULL;
+    }
+    return arena_strdup(reader->arena, text);
+}
+
+static void read_pair(struct reader *reader, json_t *object, const char *pointer)
+{
+    struct place at = here(reader);
+    char *key = read_key(reader);
+    bool twice = key && json_object_get(object, key);
+    char *child = key && !twice ? yaml_pointer(reader->arena, pointer, key) : "?";
+    if (twice) {
+        struct spot *first = spot_of(reader, yaml_pointer(reader->arena, pointer, key));
+        finding_error(reader->findings, at, "%s: this key is here twice (first on line %d)", key,
+                      first->key.line);
+    }
+    if (reader->stopped || !next_event(reader))
+        return;
+    spot_of(reader, child)->key = at;
+    json_t *value = read_node(reader, child);
+    if (value && key && !twice && !reader->stopped)
+        json_object_set_new(object, key, value);
+    else
+        json_decref(value);
+}
+
+static json_t *read_mapping(struct reader *reader, const char *pointer)
+{
+    json_t *object = json_object();
+    refuse_decoration(reader, reader->event.data.mapping_start.anchor,
+                      reader->event.data.mapping_start.tag);
+    while (!reader->stopped && next_event(reader) && reader->event.type != YAML_MAPPING_END_EVENT)
+        read_pair(reader, object, pointer);
+    return object;
+}
+
+static bool too_deep(struct reader *reader)
+{
+    if (reader->depth < LIMIT_YAML_DEPTH)
+        return false;
+    finding_error(reader->findings, here(reader), "nested deeper than %d levels", LIMIT_YAML_DEPTH);
+    reader->stopped = true;
+    return true;
+}
+
+static json_t *read_collection(struct reader *reader, const char *pointer)
+{
+    if (too_deep(reader))
+        return NULL;
+    reader->depth++;
+    json_t *value = reader->event.type == YAML_SEQUENCE_START_EVENT ? read_sequence(reader, pointer)
+                                                                    : read_mapping(reader, pointer);
+    reader->depth--;
+    return value;
+}
+
+/* Returns the value that the current event begins (a new reference), or NULL for an alias and where
+ * reading stopped. */
+static json_t *read_node(struct reader *reader, const char *pointer)
+{
+    spot_of(reader, pointer)->value = here(reader);
+    switch (reader->event.type) {
+    case YAML_SCALAR_EVENT:
+        return read_scalar(reader);
+    case YAML_SEQUENCE_START_EVENT:
+    case YAML_MAPPING_START_EVENT:
+        return read_collection(reader, pointer);
+    case YAML_ALIAS_EVENT:
+        finding_error(reader->findings, here(reader), "aliases (*%s) are refused",
+                      (const char *)reader->event.data.alias.anchor);
+        finding_hint(reader->findings, "write the value out where it is needed");
+        return NULL;
+    default:
+        return NULL;
+    }
+}
+
+static void read_stream(struct reader *reader)
+{
+    bool seen = false;
+    while (!reader->stopped && next_event(reader)) {
+        if (reader->event.type == YAML_STREAM_END_EVENT)
+            return;
+        if (reader->event.type != YAML_DOCUMENT_START_EVENT)
+            continue;
+        if (seen) {
+            finding_error(reader->findings, here(reader), "a second document starts here");
+            finding_hint(reader->findings, "keep one document in the file: remove the \"---\"");
+            return;
+        }
+        seen = true;
+        if (next_event(reader))
+            reader->document->root = read_node(reader, "");
+    }
+}
+
+static bool bytes_are_readable(const char *bytes, size_t len, struct findings *findings)
+{
+    if (len > LIMIT_CONFIG_BYTES) {
+        finding_error(findings, (struct place){0}, "the file has more than %d bytes",
+                      LIMIT_CONFIG_BYTES);
+        return false;
+    }
+    if (str_is_utf8(bytes, len))
+        return true;
+    size_t good = 0, bad = len; /* the longest readable beginning, by halving */
+    while (good + 1 < bad) {
+        size_t middle = (good + bad) / 2, cut = str_utf8_cut(bytes, len, middle);
+        if (str_is_utf8(bytes, cut))
+            good = middle;
+        else
+            bad = middle;
+    }
+    finding_error(findings, place_at_offset(bytes, str_utf8_cut(bytes, len, good)),
+                  "the file is not UTF-8 text from here on (or has a NUL character)");
+    finding_hide(findings);
+    return false;
+}
+
+struct yaml_document *yaml_read(const char *bytes, size_t len, struct arena *arena,
+                                struct findings *findings)
+{
+    struct yaml_document *document = arena_alloc(arena, sizeof(*document));
+    if (!bytes_are_readable(bytes, len, findings))
+        return document;
+    size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    findings_set_text(findings, bytes + mark, len - mark);
+    struct reader reader = {
+        .document = document, .findings = findings, .arena = arena, .bytes = bytes + mark};
+    if (!yaml_parser_initialize(&reader.parser))
+        abort(); /* only out of memory */
+    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)bytes + mark, len - mark);
+    read_stream(&reader);
+    document->whole = !reader.stopped;
+    yaml_event_delete(&reader.event);
+    yaml_parser_delete(&reader.parser);
+    return document;
+}
+
+void yaml_close(struct yaml_document *document)
+{
+    if (!document)
+        return;
+    json_decref(document->root);
+    document->root = NULL;
+    map_fini(&document->places);
+}
+
+struct place yaml_place(const struct yaml_document *document, const char *pointer)
+{
+    const struct spot *spot = map_get(&document->places, pointer);
+    return spot ? spot->value : (struct place){0};
+}
+
+struct place yaml_key_place(const struct yaml_document *document, const char *pointer)
+{
+    const struct spot *spot = map_get(&document->places, pointer);
+    if (!spot)
+        return (struct place){0};
+    return spot->key.line ? spot->key : spot->value;
+}
+
+char *yaml_pointer(struct arena *arena, const char *pointer, const char *name)
+{
+    struct buf text = {0};
+    buf_printf(&text, "%s/", pointer);
+    for (; *name; name++) {
+        if (*name == '~' || *name == '/')
+            buf_puts(&text, *name == '~' ? "~0" : "~1");
+        else
+            buf_putc(&text, *name);
+    }
+    char *joined = arena_memdup(arena, buf_text(&text), text.len);
+    buf_fini(&text);
+    return joined;
+}
