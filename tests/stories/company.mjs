@@ -45,7 +45,7 @@ function canListen(port) {
 
 // A block of 64 ports, reserved among all test processes of this machine by a file that names us.
 const portDir = join(tmpdir(), `hq-test-ports-${process.getuid()}`);
-const reserved = [];
+const reserved = new Set();
 process.on('exit', () => {
   for (const path of reserved) rmSync(path, { force: true });
 });
@@ -59,6 +59,12 @@ export function isAlive(pid) {
   }
 }
 
+function releasePorts(base) {
+  const path = join(portDir, String(base));
+  reserved.delete(path);
+  rmSync(path, { force: true });
+}
+
 async function reservePorts() {
   mkdirSync(portDir, { recursive: true });
   for (let base = 20000; base < 32000; base += 64) {
@@ -69,7 +75,7 @@ async function reservePorts() {
     } catch {
       continue;
     }
-    reserved.push(path);
+    reserved.add(path);
     const free = await Promise.all(Array.from({ length: 64 }, (_, i) => canListen(base + i)));
     if (free.every(Boolean)) return base;
   }
@@ -323,6 +329,7 @@ export class Company {
     for (const line of this.logs().split('\n'))
       if (/Sanitizer|runtime error:|Assertion .* failed/.test(line)) trouble.push(line);
     if (trouble.length) trouble.push(this.logs());
+    releasePorts(this.base);
     if (process.env.HQ_KEEP) console.error(`kept ${this.dir}`);
     else await until('folder removed', () => (rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 }), true), 5000);
     assert.deepEqual(trouble, []);
