@@ -105,7 +105,7 @@ function checkInclude(room, path, file) {
   return name;
 }
 
-const modules = new Map();
+const includes = new Map();
 const roomGraph = new Map([...rooms].map(([name, others]) => [name, others]));
 let functions = 0, longest = { lines: 0 };
 const sources = [];
@@ -132,19 +132,18 @@ for (const { room, file } of sources) {
   }
   if (!room) continue;
   check(!/^(util|utils|common|helpers?|types|misc)\./.test(basename(file)), `${file}: says nothing about its contents`);
-  const module = `${room}/${basename(file).replace(/\.[ch]$/, '')}`;
-  const uses = modules.get(module) ?? new Set();
-  modules.set(module, uses);
+  const uses = new Set();
+  includes.set(`${room}/${basename(file)}`, uses);
   for (const line of text.split('\n')) {
     const name = checkInclude(room, line, file);
-    if (name && name.replace(/\.h$/, '') !== module) uses.add(name.replace(/\.h$/, ''));
+    if (name) uses.add(name);
   }
 }
 
 const roomCircle = circleIn(roomGraph);
 check(!roomCircle, `rooms.txt: a circle ${roomCircle?.join(' → ')}`);
-const moduleCircle = circleIn(modules);
-check(!moduleCircle, `a circle of files ${moduleCircle?.join(' → ')}`);
+const fileCircle = circleIn(includes);
+check(!fileCircle, `a circle of files ${fileCircle?.join(' → ')}`);
 
 for (const sentence of failures) console.log(sentence);
 console.log(`${sources.length} files, ${functions} functions, the longest ${longest.name} with ${longest.lines} lines (${longest.file})`);
