@@ -113,6 +113,20 @@ static bool is_among(const struct field *field, const struct field *const *colum
     return false;
 }
 
+/* True where no two rows can be equal in the index: one of its columns alone is unique. */
+static bool has_unique_column(const struct schema_table *table, const struct schema_index *index)
+{
+    for (size_t i = 0; i < table->index_count; i++) {
+        const struct schema_index *other = &table->indexes[i];
+        if (!other->unique || other->columns[1])
+            continue;
+        for (size_t k = 0; k < SCHEMA_COLUMNS && index->columns[k]; k++)
+            if (strcmp(index->columns[k], other->columns[0]) == 0)
+                return true;
+    }
+    return false;
+}
+
 size_t schema_order(const struct record *record, const char *index,
                     const struct field *columns[SCHEMA_ORDER])
 {
@@ -122,6 +136,8 @@ size_t schema_order(const struct record *record, const char *index,
         assert(found);
         for (size_t i = 0; i < SCHEMA_COLUMNS && found->columns[i]; i++)
             columns[count++] = column_find(record, found->columns[i]);
+        if (has_unique_column(schema_table(record), found))
+            return count;
     }
     for (size_t i = 0; i < record->key_count; i++)
         if (!is_among(&record->fields[i], columns, count))

@@ -39,7 +39,8 @@ const struct schema_table *schema_table(const struct record *record);
 const struct schema_index *schema_index(const struct schema_table *table, const char *name);
 
 /* Writes the columns that order a walk over `index` (NULL: the primary key): the index's own, then
- * the key columns that are not among them. Returns how many; ends the process for an unknown index.
+ * the key columns that are not among them, unless a column of the index is unique by itself.
+ * Returns how many; ends the process for an unknown index.
  */
 size_t schema_order(const struct record *record, const char *index,
                     const struct field *columns[SCHEMA_ORDER]);
