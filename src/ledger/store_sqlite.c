@@ -133,13 +133,17 @@ static void drop_empty_wal(struct store_sqlite *sqlite)
 static int take_lock(struct store_sqlite *sqlite, struct err *err)
 {
     struct err own = {0};
-    int64_t ignored;
+    int64_t ignored, pages = 1;
     sqlite3_db_config(sqlite->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     int result = sqlite_exec(sqlite, "PRAGMA locking_mode=EXCLUSIVE", &own);
     if (result == STORE_OK)
         result = sqlite_number(sqlite, "PRAGMA schema_version", &ignored, &own);
     if (result == STORE_OK)
         result = sqlite_check_version(sqlite, SCHEMA_VERSION, &own);
+    if (result == STORE_OK)
+        result = sqlite_number(sqlite, "PRAGMA page_count", &pages, &own);
+    if (result == STORE_OK && pages == 0) /* counts only before the first page is written */
+        result = sqlite_exec(sqlite, "PRAGMA auto_vacuum=INCREMENTAL", &own);
     if (result == STORE_OK)
         result = sqlite_exec(sqlite, "BEGIN EXCLUSIVE; COMMIT", &own);
     if (result == STORE_OK)
@@ -161,14 +165,13 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* auto_vacuum counts only before the first table, so it goes before the switch to WAL. */
 static int set_up(struct store_sqlite *sqlite, struct err *err)
 {
     struct arena arena = {0};
     int result = sqlite_exec(
         sqlite,
         arena_printf(&arena,
-                     "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                     "PRAGMA journal_mode=WAL;"
                      "PRAGMA synchronous=FULL; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;"
                      "PRAGMA journal_size_limit=%d; PRAGMA trusted_schema=OFF;"
                      "PRAGMA cell_size_check=ON",
