@@ -1,0 +1,36 @@
+/* A turn as a fold over its records: pure functions from what is recorded to what comes next.
+ * Calls are JSON objects in the form of wire/call.h, ordered by (step, idx). */
+#ifndef HQ_AGENT_FOLD_H
+#define HQ_AGENT_FOLD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fold_what {
+    FOLD_ASK_MODEL, /* the next model call: step */
+    FOLD_RUN_TOOL,  /* the next tool call: step, idx, call */
+    FOLD_FINISH,    /* the last answer asked for nothing more: answer */
+};
+
+struct fold_next {
+    enum fold_what what;
+    int64_t step, idx;
+    bool intended;        /* its record exists already, but was not completed */
+    const json_t *call;   /* the tool call's record, borrowed */
+    const json_t *answer; /* the model's last answer (its response), borrowed; NULL at the start */
+};
+
+void fold_next(const json_t *calls, struct fold_next *next);
+
+/* Appends what the records say to an array of model messages (model/model.h): assistant answers and
+ * the results of their tools, complete steps only. */
+void fold_messages(const json_t *calls, json_t *messages);
+
+/* Sums tokens and money over the calls: a new object for the handoff's `usage`. */
+json_t *fold_usage(const json_t *calls);
+
+/* The record of (step, idx), borrowed, or NULL. */
+json_t *fold_find(const json_t *calls, int64_t step, int64_t idx);
+
+#endif

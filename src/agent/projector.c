@@ -1,0 +1,203 @@
+/* sessions.json in OpenClaw's form (2026.2.12, §"SessionEntry"), at most SESSIONS_KEPT entries. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/projector.h"
+#include "agent/transcript.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "wire/task.h"
+
+enum { SESSIONS_KEPT = 500 };
+
+struct projector {
+    pthread_mutex_t mutex;
+    const struct config_agent *agent;
+    json_t *index;     /* key → SessionEntry */
+    json_t *ended;     /* task ids written, not yet synced */
+    struct map paths;  /* transcripts written, not yet synced */
+    bool dirty;
+};
+
+static char *index_path(const struct projector *projector, struct arena *arena)
+{
+    return arena_printf(arena, "%s/agents/main/sessions/sessions.json", projector->agent->instance);
+}
+
+struct projector *projector_open(const struct config_agent *agent)
+{
+    struct arena arena = {0};
+    struct projector *projector = mem_zalloc(sizeof(*projector));
+    pthread_mutex_init(&projector->mutex, NULL);
+    projector->agent = agent;
+    projector->index = json_load_file(index_path(projector, &arena), 0, NULL);
+    if (!json_is_object(projector->index)) {
+        json_decref(projector->index);
+        projector->index = json_object();
+    }
+    projector->ended = json_array();
+    arena_fini(&arena);
+    return projector;
+}
+
+void projector_close(struct projector *projector)
+{
+    if (!projector)
+        return;
+    json_decref(projector->index);
+    json_decref(projector->ended);
+    map_fini(&projector->paths);
+    pthread_mutex_destroy(&projector->mutex);
+    free(projector);
+}
+
+static void drop_oldest(json_t *index)
+{
+    while (json_object_size(index) > SESSIONS_KEPT) {
+        const char *key, *oldest = NULL;
+        json_t *entry;
+        int64_t least = INT64_MAX;
+        json_object_foreach (index, key, entry) {
+            if (json_get_int(entry, "updatedAt", 0) < least) {
+                least = json_get_int(entry, "updatedAt", 0);
+                oldest = key;
+            }
+        }
+        json_object_del(index, oldest);
+    }
+}
+
+static void add_tokens(json_t *entry, const json_t *usage)
+{
+    static const char *const names[][2] = {{"tokens_in", "inputTokens"},
+                                           {"tokens_out", "outputTokens"}};
+    int64_t total = 0;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t sum = json_get_int(entry, names[i][1], 0) + json_get_int(usage, names[i][0], 0);
+        json_object_set_new(entry, names[i][1], json_integer(sum));
+        total += sum;
+    }
+    json_object_set_new(entry, "totalTokens", json_integer(total));
+}
+
+/* The caller holds the mutex. */
+static void update_index(struct projector *projector, const struct session *session,
+                         const char *path, const json_t *items)
+{
+    struct arena arena = {0};
+    const char *key = arena_printf(&arena, "agent:main:%s", session->key);
+    json_t *entry = json_object_get(projector->index, key);
+    if (!entry) {
+        entry = json_object();
+        json_object_set_new(projector->index, key, entry);
+    }
+    json_set_text(entry, "sessionId", session->id);
+    json_set_text(entry, "sessionFile", path);
+    json_set_text(entry, "chatType", "direct");
+    json_object_set_new(entry, "updatedAt", json_integer(time_wall_ms()));
+    const char *model = projector->agent->model ? projector->agent->model : "";
+    const char *slash = strchr(model, '/');
+    if (slash) {
+        json_set_text(entry, "modelProvider",
+                      arena_memdup(&arena, model, (size_t)(slash - model)));
+        json_set_text(entry, "model", slash + 1);
+    }
+    size_t i;
+    const json_t *item;
+    json_array_foreach (items, i, item) {
+        add_tokens(entry, json_object_get(json_object_get(item, "handoff"), "usage"));
+        json_array_append(projector->ended,
+                          json_object_get(json_object_get(item, "task"), "id"));
+    }
+    drop_oldest(projector->index);
+    arena_fini(&arena);
+}
+
+int projector_project(struct projector *projector, const struct session *session,
+                      const json_t *items, struct err *err)
+{
+    static char yes;
+    struct arena arena = {0};
+    const char *path = transcript_path(projector->agent->instance, session->id, &arena);
+    struct transcript transcript = {path, session->id, projector->agent->workspace};
+    int rc = transcript_project(&transcript, items, err);
+    if (rc == 0) {
+        pthread_mutex_lock(&projector->mutex);
+        update_index(projector, session, path, items);
+        map_put(&projector->paths, path, &yes);
+        projector->dirty = true;
+        pthread_mutex_unlock(&projector->mutex);
+    }
+    arena_fini(&arena);
+    return rc;
+}
+
+static int write_index(const char *path, const char *text, struct err *err)
+{
+    struct arena arena = {0};
+    const char *temporary = arena_printf(&arena, "%s.tmp", path);
+    size_t len = strlen(text);
+    int rc = -1;
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0) {
+        if (write(fd, text, len) == (ssize_t)len && fdatasync(fd) == 0)
+            rc = rename(temporary, path);
+        close(fd);
+    }
+    if (rc < 0)
+        err_errno(err, "sessions_json", "cannot write %s", path);
+    arena_fini(&arena);
+    return rc;
+}
+
+/* Returns whether every transcript named is on disk. */
+static bool sync_paths(const struct map *paths)
+{
+    struct err err;
+    const char *path;
+    void *value;
+    bool all = true;
+    for (size_t at = 0; map_next(paths, &at, &path, &value);) {
+        if (transcript_sync(path, &err) < 0) {
+            log_warn("%s", err.message);
+            all = false;
+        }
+    }
+    return all;
+}
+
+json_t *projector_flush(struct projector *projector)
+{
+    struct arena arena = {0};
+    struct err err;
+    pthread_mutex_lock(&projector->mutex);
+    bool dirty = projector->dirty;
+    json_t *ended = projector->ended;
+    struct map paths = projector->paths;
+    char *text = dirty ? json_dumps(projector->index, JSON_INDENT(2)) : NULL;
+    projector->ended = json_array();
+    projector->paths = (struct map){0};
+    projector->dirty = false;
+    pthread_mutex_unlock(&projector->mutex);
+    bool safe = sync_paths(&paths);
+    if (text && write_index(index_path(projector, &arena), text, &err) < 0) {
+        log_warn("%s", err.message);
+        safe = false;
+    }
+    if (!safe)
+        json_array_clear(ended);
+    free(text);
+    map_fini(&paths);
+    arena_fini(&arena);
+    return ended;
+}

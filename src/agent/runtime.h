@@ -1,0 +1,23 @@
+/* What every turn of one agent uses: made once by its process, read by all its threads. */
+#ifndef HQ_AGENT_RUNTIME_H
+#define HQ_AGENT_RUNTIME_H
+
+struct config;
+struct config_agent;
+struct hub_client;
+struct models;
+struct projector;
+struct prompt_store;
+
+struct agent_runtime {
+    const struct config *config;
+    const struct config_agent *agent;
+    struct hub_client *hub;
+    struct models *models;
+    struct prompt_store *prompts; /* system prompts that the hub has already */
+    struct projector *projector;  /* transcripts and sessions.json */
+    const char *nonce;            /* of this process */
+    const char *lock_dir;         /* where tasks' lock files lie */
+};
+
+#endif

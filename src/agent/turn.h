@@ -1,0 +1,23 @@
+/* One turn: a claimed task worked on until it is finished, parked, given back or lost. */
+#ifndef HQ_AGENT_TURN_H
+#define HQ_AGENT_TURN_H
+
+#include <jansson.h>
+
+#include "agent/control.h"
+#include "agent/runtime.h"
+
+enum turn_end {
+    TURN_FINISHED, /* the result is on disk */
+    TURN_PARKED,   /* it waits; no thread, no lease */
+    TURN_GIVEN_BACK, /* released, or a try failed: somebody claims it again */
+    TURN_LOST,     /* another worker has it; nothing was written */
+};
+
+/* Works on `claimed` ({"task","session","calls"?,"unprojected"?,"prompt"?}, one item of a claim's
+ * answer, borrowed) on the calling thread, which it blocks. Every outside call is recorded as
+ * intended before and as done after; what is recorded already is not done again. */
+enum turn_end turn_run(const struct agent_runtime *runtime, const json_t *claimed,
+                       struct turn_control *control);
+
+#endif

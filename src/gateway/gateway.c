@@ -1,0 +1,226 @@
+/* Puts one agent's process together: hub client, models, worker, and the HTTP door. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/projector.h"
+#include "agent/prompt.h"
+#include "agent/runtime.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "client/hub_client.h"
+#include "config/config.h"
+#include "config/secret.h"
+#include "gateway/gateway.h"
+#include "gateway/hooks.h"
+#include "gateway/worker.h"
+#include "model/model.h"
+#include "net/auth_throttle.h"
+#include "net/fetch.h"
+#include "sys/lock.h"
+
+enum { GATEWAY_HANDLERS = 16 };
+
+struct gateway {
+    struct arena arena;
+    struct agent_runtime runtime;
+    struct fetch *fetch;
+    struct hooks hooks;
+    struct worker *worker;
+    struct http_server *server;
+    char nonce[33];
+};
+
+static bool is_hook(const struct gateway *gateway, const struct http_request *request)
+{
+    const char *path = gateway->hooks.path;
+    size_t len = strlen(path);
+    return str_starts(request->path, path) &&
+           (request->path[len] == '\0' || request->path[len] == '/');
+}
+
+static enum http_verdict gate(void *ctx, struct http_request *request,
+                              struct http_response *response)
+{
+    struct gateway *gateway = ctx;
+    return is_hook(gateway, request) ? hooks_gate(&gateway->hooks, request, response) : HTTP_PASS;
+}
+
+static enum http_verdict otherwise(void *ctx, struct http_request *request,
+                                   struct http_response *response)
+{
+    struct gateway *gateway = ctx;
+    if (is_hook(gateway, request))
+        return hooks_handle(&gateway->hooks, request, response);
+    return http_text(response, 404, "Not Found");
+}
+
+static enum http_verdict too_large(void *ctx, struct http_request *request,
+                                   struct http_response *response)
+{
+    struct gateway *gateway = ctx;
+    return hooks_too_large(&gateway->hooks, request, response);
+}
+
+static enum http_verdict healthz(void *ctx, struct http_request *request,
+                                 struct http_response *response)
+{
+    return http_text(response, 200, "ok\n");
+}
+
+static enum http_verdict readyz(void *ctx, struct http_request *request,
+                                struct http_response *response)
+{
+    struct gateway *gateway = ctx;
+    bool ready = worker_is_registered(gateway->worker);
+    return http_text(response, ready ? 200 : 503, ready ? "ok\n" : "not registered with the hub\n");
+}
+
+static enum http_verdict metrics(void *ctx, struct http_request *request,
+                                 struct http_response *response)
+{
+    struct gateway *gateway = ctx;
+    const char *id = gateway->runtime.agent->id;
+    response->status = 200;
+    response->content_type = "text/plain; version=0.0.4";
+    response->body = arena_printf(
+        &request->arena,
+        "# TYPE hq_turns_running gauge\nhq_turns_running{agent=\"%s\"} %d\n"
+        "# TYPE hq_turns_total counter\nhq_turns_total{agent=\"%s\"} %lld\n"
+        "# TYPE hq_pss_kilobytes gauge\nhq_pss_kilobytes{agent=\"%s\"} %lld\n",
+        id, worker_running(gateway->worker), id, (long long)worker_turns_done(gateway->worker), id,
+        (long long)process_pss_kb());
+    response->body_len = strlen(response->body);
+    return HTTP_ANSWER;
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/healthz", healthz},
+    {"GET", "/readyz", readyz},
+    {"GET", "/metrics", metrics},
+    {NULL, NULL, NULL},
+};
+
+static int open_tokens(struct gateway *gateway, const struct config *config, struct err *err)
+{
+    struct arena *arena = &gateway->arena;
+    const char *id = gateway->runtime.agent->id;
+    char *own = secret_read(config, arena_printf(arena, "%s.token", id), arena, err);
+    if (!own)
+        return -1;
+    gateway->hooks.token =
+        secret_read(config, arena_printf(arena, "%s.hooks.token", id), arena, err);
+    if (!gateway->hooks.token)
+        return -1;
+    gateway->runtime.hub = hub_client_open(gateway->fetch, config->state, own);
+    return 0;
+}
+
+static int make_folders(struct gateway *gateway, struct err *err)
+{
+    const char *const folders[] = {gateway->runtime.config->state, gateway->runtime.lock_dir};
+    for (size_t i = 0; i < 2; i++)
+        if (mkdir(folders[i], 0700) < 0 && errno != EEXIST)
+            return err_errno(err, "no_folder", "cannot make %s", folders[i]);
+    return 0;
+}
+
+static int listen_on_port(struct gateway *gateway, struct err *err)
+{
+    struct http_config config = {
+        .name = gateway->runtime.agent->id,
+        .address = "127.0.0.1",
+        .port = gateway->runtime.agent->port,
+        .unix_fd = -1,
+        .routes = routes,
+        .ctx = gateway,
+        .gate = gate,
+        .otherwise = otherwise,
+        .too_large = too_large,
+        .body_limit = LIMIT_HOOK_BODY,
+        .handlers = GATEWAY_HANDLERS,
+    };
+    gateway->server = http_server_open(&config, err);
+    return gateway->server ? 0 : -1;
+}
+
+struct gateway *gateway_open(const struct config *config, const struct config_agent *agent,
+                             struct err *err)
+{
+    struct gateway *gateway = mem_zalloc(sizeof(*gateway));
+    rand_hex(gateway->nonce, 32);
+    gateway->fetch = fetch_open();
+    gateway->runtime = (struct agent_runtime){
+        .config = config,
+        .agent = agent,
+        .nonce = gateway->nonce,
+        .lock_dir = arena_printf(&gateway->arena, "%s/run", config->state),
+        .prompts = prompt_store_open(),
+        .projector = projector_open(agent),
+        .models = models_open(config, gateway->fetch),
+    };
+    struct worker_config worker = {&gateway->runtime, agent->port, (int)agent->turns};
+    gateway->worker = worker_open(&worker);
+    gateway->hooks.path = config->hooks_path;
+    gateway->hooks.agent = agent->id;
+    gateway->hooks.throttle = auth_throttle_open();
+    if (make_folders(gateway, err) < 0 || open_tokens(gateway, config, err) < 0)
+        goto fail;
+    gateway->hooks.hub = gateway->runtime.hub;
+    if (listen_on_port(gateway, err) < 0)
+        goto fail;
+    return gateway;
+fail:
+    gateway_close(gateway);
+    return NULL;
+}
+
+int gateway_start(struct gateway *gateway, struct err *err)
+{
+    return worker_start(gateway->worker, err);
+}
+
+int gateway_port(const struct gateway *gateway)
+{
+    return http_server_port(gateway->server);
+}
+
+const char *gateway_nonce(const struct gateway *gateway)
+{
+    return gateway->nonce;
+}
+
+int gateway_running(struct gateway *gateway)
+{
+    return worker_running(gateway->worker);
+}
+
+void gateway_drain(struct gateway *gateway, bool give_back)
+{
+    worker_drain(gateway->worker, give_back);
+}
+
+bool gateway_wait_idle(struct gateway *gateway, int64_t ms)
+{
+    return worker_wait_idle(gateway->worker, ms);
+}
+
+void gateway_close(struct gateway *gateway)
+{
+    if (gateway->server)
+        http_server_close(gateway->server, 2000);
+    worker_close(gateway->worker);
+    models_close(gateway->runtime.models);
+    projector_close(gateway->runtime.projector);
+    prompt_store_close(gateway->runtime.prompts);
+    hub_client_close(gateway->runtime.hub);
+    fetch_close(gateway->fetch);
+    auth_throttle_close(gateway->hooks.throttle);
+    arena_fini(&gateway->arena);
+    free(gateway);
+}

@@ -1,0 +1,409 @@
+/* A monitor around the running turns, and three kinds of thread: one claims, one keeps leases and
+ * flushes projections, one per running turn. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/control.h"
+#include "agent/projector.h"
+#include "agent/turn.h"
+#include "base/arena.h"
+#include "base/crash.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "client/hub_client.h"
+#include "config/config.h"
+#include "gateway/worker.h"
+#include "net/fetch.h"
+
+enum {
+    CLAIM_WAIT_MS = 25000,  /* parked at the hub */
+    CLAIM_TRY_MS = 40000,   /* one claim, the hub's answer included */
+    REGISTER_TRY_MS = 5000,
+    EXTEND_TRY_MS = LIMIT_LEASE_MS - LIMIT_EXTEND_MS,
+};
+
+struct running { /* one turn; a node of the worker's list */
+    struct running *next;
+    struct worker *worker;
+    struct turn_control *control;
+    json_t *claimed;
+};
+
+struct worker {
+    struct worker_config config;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct running *turns;
+    int count;
+    int64_t done;
+    bool stopping, closing, registered;
+    struct fetch_cancel *cancel; /* ends a parked claim */
+    pthread_t claimer, keeper;
+    bool has_claimer, has_keeper;
+};
+
+struct worker *worker_open(const struct worker_config *config)
+{
+    struct worker *worker = mem_zalloc(sizeof(*worker));
+    worker->config = *config;
+    pthread_mutex_init(&worker->mutex, NULL);
+    thread_cond_init(&worker->changed);
+    worker->cancel = fetch_cancel_open();
+    return worker;
+}
+
+static bool is_stopping(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->mutex);
+    return stopping;
+}
+
+/* ---- one turn ---- */
+
+static void forget(struct running *turn)
+{
+    struct worker *worker = turn->worker;
+    pthread_mutex_lock(&worker->mutex);
+    for (struct running **at = &worker->turns; *at; at = &(*at)->next) {
+        if (*at == turn) {
+            *at = turn->next;
+            break;
+        }
+    }
+    worker->count--;
+    worker->done++;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+    turn_control_close(turn->control);
+    json_decref(turn->claimed);
+    free(turn);
+}
+
+static void *turn_thread(void *arg)
+{
+    struct running *turn = arg;
+    turn_run(turn->worker->config.runtime, turn->claimed, turn->control);
+    forget(turn);
+    return NULL;
+}
+
+/* Runs it here when there is no thread left: slower, but nothing is lost. */
+static void start_turn(struct worker *worker, json_t *claimed, int64_t since)
+{
+    pthread_t thread;
+    const json_t *task = json_object_get(claimed, "task");
+    struct running *turn = mem_zalloc(sizeof(*turn));
+    turn->worker = worker;
+    turn->claimed = json_incref(claimed);
+    turn->control =
+        turn_control_open(json_get_text(task, "id", ""), json_get_int(task, "fence", 0), since);
+    pthread_mutex_lock(&worker->mutex);
+    turn->next = worker->turns;
+    worker->turns = turn;
+    worker->count++;
+    pthread_mutex_unlock(&worker->mutex);
+    if (thread_start(&thread, "turn", turn_thread, turn) == 0)
+        pthread_detach(thread);
+    else
+        turn_thread(turn);
+}
+
+/* ---- registering ---- */
+
+/* {"task","fence"} of everything that runs; the caller holds the mutex. */
+static json_t *held_list(struct worker *worker)
+{
+    json_t *held = json_array();
+    for (struct running *turn = worker->turns; turn; turn = turn->next)
+        json_array_append_new(held, turn_control_held(turn->control));
+    return held;
+}
+
+static json_t *card_of(const struct config_agent *agent)
+{
+    json_t *capabilities = json_array(), *tools = json_array();
+    for (size_t i = 0; agent->capabilities[i]; i++)
+        json_array_append_new(capabilities, json_string(agent->capabilities[i]));
+    for (size_t i = 0; agent->tools_allow[i]; i++)
+        json_array_append_new(tools, json_string(agent->tools_allow[i]));
+    return json_pack("{s:s?,s:s?,s:o,s:o}", "name", agent->name, "model", agent->model,
+                     "capabilities", capabilities, "tools", tools);
+}
+
+static void stop_lost(struct worker *worker, const json_t *ids)
+{
+    size_t i;
+    const json_t *id;
+    pthread_mutex_lock(&worker->mutex);
+    json_array_foreach (ids, i, id)
+        for (struct running *turn = worker->turns; turn; turn = turn->next)
+            if (str_eq(turn_control_task(turn->control), json_string_value(id)))
+                turn_control_stop(turn->control, STOP_LOST);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static enum hub_outcome register_once(struct worker *worker, struct err *err)
+{
+    const struct agent_runtime *runtime = worker->config.runtime;
+    json_t *answer = NULL;
+    pthread_mutex_lock(&worker->mutex);
+    json_t *held = held_list(worker);
+    pthread_mutex_unlock(&worker->mutex);
+    json_t *body = json_pack("{s:s,s:s,s:s,s:i,s:i,s:o,s:o}", "agent", runtime->agent->id, "nonce",
+                             runtime->nonce, "version", HQ_VERSION, "pid", (int)getpid(), "port",
+                             worker->config.port, "card", card_of(runtime->agent), "held", held);
+    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/register", body,
+                                        REGISTER_TRY_MS, worker->cancel, &answer, NULL, err);
+    if (outcome == HUB_OK)
+        stop_lost(worker, json_object_get(answer, "lost"));
+    json_decref(answer);
+    json_decref(body);
+    return outcome;
+}
+
+static void set_registered(struct worker *worker, bool registered)
+{
+    pthread_mutex_lock(&worker->mutex);
+    worker->registered = registered;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+/* Until it works or the worker stops. */
+static void register_worker(struct worker *worker)
+{
+    struct err err;
+    bool told = false;
+    set_registered(worker, false);
+    while (!is_stopping(worker)) {
+        enum hub_outcome outcome = register_once(worker, &err);
+        if (outcome == HUB_OK) {
+            set_registered(worker, true);
+            return;
+        }
+        if (!told)
+            log_warn("not registered: %s", err.message);
+        told = true;
+        if (outcome != HUB_DOWN)
+            usleep(500000);
+    }
+}
+
+/* ---- claiming ---- */
+
+/* Waits for a free place; 0: stopping. */
+static int wait_for_room(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    while (!worker->stopping && worker->count >= worker->config.max_turns)
+        thread_cond_wait(&worker->changed, &worker->mutex, 1000);
+    int room = worker->stopping ? 0 : worker->config.max_turns - worker->count;
+    pthread_mutex_unlock(&worker->mutex);
+    return room;
+}
+
+static void take_claimed(struct worker *worker, const json_t *answer, int64_t since)
+{
+    size_t i;
+    json_t *claimed;
+    crash_point("gateway.claimed");
+    json_array_foreach (json_object_get(answer, "tasks"), i, claimed)
+        start_turn(worker, claimed, since);
+}
+
+/* One claim. The lease is counted from when the claim was given at the latest: a parked claim's
+ * answer comes long after it was sent, so the time of the answer less a second is used. */
+static void claim_once(struct worker *worker, int room)
+{
+    const struct agent_runtime *runtime = worker->config.runtime;
+    char request[33];
+    struct err err;
+    json_t *answer = NULL;
+    rand_hex(request, 32);
+    json_t *body = json_pack("{s:s,s:s,s:s,s:i,s:i}", "request", request, "agent",
+                             runtime->agent->id, "nonce", runtime->nonce, "max", room, "wait_ms",
+                             CLAIM_WAIT_MS);
+    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/claim", body, CLAIM_TRY_MS,
+                                        worker->cancel, &answer, NULL, &err);
+    if (outcome == HUB_OK)
+        take_claimed(worker, answer, time_boot_ms() - 1000);
+    else if (outcome == HUB_LOST)
+        register_worker(worker);
+    else if (outcome == HUB_REFUSED || outcome == HUB_BUSY)
+        usleep(200000);
+    json_decref(answer);
+    json_decref(body);
+}
+
+static void *claim_loop(void *arg)
+{
+    struct worker *worker = arg;
+    register_worker(worker);
+    for (int room = wait_for_room(worker); room > 0; room = wait_for_room(worker))
+        claim_once(worker, room);
+    return NULL;
+}
+
+/* ---- keeping leases ---- */
+
+static void apply_result(struct worker *worker, const json_t *result, int64_t since)
+{
+    const char *id = json_get_text(result, "task", "");
+    const char *word = json_get_text(result, "result", "");
+    const char *reason = json_get_text(result, "reason", "");
+    pthread_mutex_lock(&worker->mutex);
+    for (struct running *turn = worker->turns; turn; turn = turn->next) {
+        if (!str_eq(turn_control_task(turn->control), id))
+            continue;
+        if (str_eq(word, "lost"))
+            turn_control_stop(turn->control, STOP_LOST);
+        else
+            turn_control_renew(turn->control, since);
+        if (str_eq(word, "cancel"))
+            turn_control_stop(turn->control,
+                              str_eq(reason, "timeout") ? STOP_TIMEOUT : STOP_CANCELLED);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+static void extend_once(struct worker *worker, json_t *projected)
+{
+    const struct agent_runtime *runtime = worker->config.runtime;
+    struct err err;
+    json_t *answer = NULL;
+    size_t i;
+    const json_t *result;
+    pthread_mutex_lock(&worker->mutex);
+    json_t *held = held_list(worker);
+    pthread_mutex_unlock(&worker->mutex);
+    json_t *body = json_pack("{s:s,s:s,s:o,s:O}", "agent", runtime->agent->id, "nonce",
+                             runtime->nonce, "held", held, "projected", projected);
+    int64_t since = time_boot_ms();
+    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/extend", body, EXTEND_TRY_MS,
+                                        NULL, &answer, NULL, &err);
+    json_array_foreach (json_object_get(answer, "results"), i, result)
+        apply_result(worker, result, since);
+    if (outcome == HUB_LOST)
+        log_warn("the hub does not know this process any more: %s", err.message);
+    json_decref(answer);
+    json_decref(body);
+}
+
+/* Waits for the next round; a shorter one while turns run, so that a cancel arrives soon. */
+static bool next_round(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    int64_t until = time_boot_ms() + (worker->count > 0 ? 1000 : LIMIT_EXTEND_MS);
+    while (!worker->closing && time_boot_ms() < until)
+        thread_cond_wait(&worker->changed, &worker->mutex, until - time_boot_ms());
+    bool go_on = !worker->closing;
+    pthread_mutex_unlock(&worker->mutex);
+    return go_on;
+}
+
+/* Leases come first; what was flushed in one round is told in the next. */
+static void *keep_loop(void *arg)
+{
+    struct worker *worker = arg;
+    json_t *projected = json_array();
+    while (next_round(worker)) {
+        extend_once(worker, projected);
+        json_decref(projected);
+        projected = projector_flush(worker->config.runtime->projector);
+    }
+    json_decref(projected);
+    return NULL;
+}
+
+/* ---- the worker as a whole ---- */
+
+int worker_start(struct worker *worker, struct err *err)
+{
+    if (thread_start(&worker->keeper, "keeper", keep_loop, worker) < 0)
+        return err_set(err, "no_thread", "cannot start a thread");
+    worker->has_keeper = true;
+    if (thread_start(&worker->claimer, "claimer", claim_loop, worker) < 0)
+        return err_set(err, "no_thread", "cannot start a thread");
+    worker->has_claimer = true;
+    return 0;
+}
+
+int worker_running(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    int count = worker->count;
+    pthread_mutex_unlock(&worker->mutex);
+    return count;
+}
+
+int64_t worker_turns_done(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    int64_t done = worker->done;
+    pthread_mutex_unlock(&worker->mutex);
+    return done;
+}
+
+bool worker_is_registered(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bool registered = worker->registered;
+    pthread_mutex_unlock(&worker->mutex);
+    return registered;
+}
+
+void worker_drain(struct worker *worker, bool give_back)
+{
+    pthread_mutex_lock(&worker->mutex);
+    worker->stopping = true;
+    if (give_back)
+        for (struct running *turn = worker->turns; turn; turn = turn->next)
+            turn_control_stop(turn->control, STOP_DRAIN);
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+    fetch_cancel(worker->cancel);
+}
+
+bool worker_wait_idle(struct worker *worker, int64_t ms)
+{
+    int64_t until = time_boot_ms() + ms;
+    pthread_mutex_lock(&worker->mutex);
+    while (worker->count > 0 && time_boot_ms() < until)
+        thread_cond_wait(&worker->changed, &worker->mutex, until - time_boot_ms());
+    bool idle = worker->count == 0;
+    pthread_mutex_unlock(&worker->mutex);
+    return idle;
+}
+
+void worker_close(struct worker *worker)
+{
+    worker_drain(worker, true);
+    pthread_mutex_lock(&worker->mutex);
+    worker->closing = true;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+    if (worker->has_claimer)
+        pthread_join(worker->claimer, NULL);
+    if (worker->has_keeper)
+        pthread_join(worker->keeper, NULL);
+    if (!worker_wait_idle(worker, 0))
+        return;
+    json_t *projected = projector_flush(worker->config.runtime->projector);
+    if (json_array_size(projected) > 0)
+        extend_once(worker, projected);
+    json_decref(projected);
+    fetch_cancel_close(worker->cancel);
+    pthread_cond_destroy(&worker->changed);
+    pthread_mutex_destroy(&worker->mutex);
+    free(worker);
+}

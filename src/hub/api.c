@@ -1,0 +1,165 @@
+/* The routes, and the words that all handlers use. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "hub/api.h"
+
+const struct http_route hub_routes[] = {
+    {"POST", "/v1/register", api_register},
+    {"POST", "/v1/claim", api_claim},
+    {"POST", "/v1/extend", api_extend},
+    {"POST", "/v1/batch", api_batch},
+    {"POST", "/v1/tasks", api_tasks_post},
+    {"GET", "/v1/tasks", api_tasks_list},
+    {"GET", "/v1/tasks/{id}", api_task_get},
+    {"POST", "/v1/tasks/{id}/cancel", api_task_cancel},
+    {"POST", "/v1/tasks/{id}/retry", api_task_retry},
+    {"GET", "/v1/sessions", api_sessions},
+    {"GET", "/v1/sessions/{agent}/history", api_history},
+    {"GET", "/v1/events", api_events},
+    {"PUT", "/v1/blobs", api_blob_put},
+    {"GET", "/v1/blobs/{sha256}", api_blob_get},
+    {"GET", "/v1/status", api_status},
+    {"GET", "/v1/agents", api_agents},
+    {"POST", "/v1/admin/check", api_check},
+    {"GET", "/healthz", api_health},
+    {"GET", "/readyz", api_health},
+    {"GET", "/metrics", api_metrics},
+    {NULL, NULL, NULL},
+};
+
+const struct principal *api_caller(const struct http_request *request)
+{
+    return request->state;
+}
+
+enum http_verdict api_refuse(struct http_request *request, struct http_response *response,
+                             int status, const char *code, const char *format, ...)
+{
+    struct err err = {0};
+    va_list args;
+    snprintf(err.code, sizeof(err.code), "%s", code);
+    va_start(args, format);
+    vsnprintf(err.message, sizeof(err.message), format, args);
+    va_end(args);
+    return http_error(request, response, status, &err);
+}
+
+enum http_verdict api_unavailable(struct http_request *request, struct http_response *response,
+                                  const struct err *err)
+{
+    http_add_header(response, "Retry-After", "1");
+    return http_error(request, response, 503, err);
+}
+
+enum http_verdict api_outcome(struct http_request *request, struct http_response *response,
+                              const struct outcome *outcome)
+{
+    const char *message = *outcome->message ? outcome->message : NULL;
+    switch (outcome->status) {
+    case LEDGER_LOST:
+        return api_refuse(request, response, 409, "lost", "%s",
+                          message ? message : "another worker has this task now");
+    case LEDGER_CONFLICT:
+    case LEDGER_DUP:
+        return api_refuse(request, response, 409, "conflict", "%s",
+                          message ? message : "the state has changed meanwhile");
+    case LEDGER_NONE:
+        return api_refuse(request, response, 404, "not_found", "%s",
+                          message ? message : "there is no such thing");
+    case LEDGER_BUSY:
+        http_add_header(response, "Retry-After", "1");
+        return api_refuse(request, response, 503, *outcome->code ? outcome->code : "busy", "%s",
+                          message ? message : "the queue is full; try again later");
+    default:
+        return api_refuse(request, response,
+                          str_eq(outcome->code, "key_reused") ? 409 : 422,
+                          *outcome->code ? outcome->code : "refused", "%s",
+                          message ? message : "refused");
+    }
+}
+
+json_t *api_body(struct http_request *request, struct http_response *response)
+{
+    struct err err;
+    json_t *body = json_parse(request->body, request->body_len, &err);
+    if (body && json_is_object(body))
+        return body;
+    if (body)
+        err_set(&err, "bad_request", "the body must be a JSON object");
+    json_decref(body);
+    http_error(request, response, 400, &err);
+    return NULL;
+}
+
+int64_t api_query_int(const struct http_request *request, const char *name, int64_t fallback,
+                      int64_t max)
+{
+    int64_t value;
+    const char *text = http_query(request, name);
+    if (!text || !str_to_int(text, 0, INT64_MAX, &value))
+        return fallback;
+    return value < max ? value : max;
+}
+
+json_t *api_items(const struct record *record, const void *rows, size_t count)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items,
+                              record_to_json(record, (const char *)rows + i * record->size));
+    return json_pack("{s:o}", "items", items);
+}
+
+/* *text = the blob's text where text is absent and a blob is named. */
+static int inline_blob(struct hub *hub, const char **text, const char *blob, struct arena *arena,
+                       struct err *err)
+{
+    char *bytes;
+    size_t len;
+    if (*text || !blob)
+        return 0;
+    int rc = ledger_blob_get(hub->ledger, blob, arena, &bytes, &len, err);
+    if (rc == 0)
+        *text = bytes;
+    else if (rc > 0)
+        err_set(err, "blob_missing", "the ledger has no blob %.12s…", blob);
+    return rc == 0 ? 0 : -1;
+}
+
+int api_inline_task(struct hub *hub, struct task *task, struct arena *arena, struct err *err)
+{
+    return inline_blob(hub, &task->instruction, task->instruction_blob, arena, err);
+}
+
+int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, struct err *err)
+{
+    if (str_eq(call->kind, "tool") &&
+        inline_blob(hub, &call->request, call->request_blob, arena, err) < 0)
+        return -1;
+    return inline_blob(hub, &call->response, call->response_blob, arena, err);
+}
+
+enum http_verdict api_task(struct hub *hub, struct http_request *request,
+                           struct http_response *response, const char *prefix, struct task *task)
+{
+    struct err err;
+    void *rows = NULL;
+    size_t count = 0;
+    if (ledger_query(hub->ledger, LIST_TASKS_BY_PREFIX, prefix, NULL, 0, 2, &request->arena, &rows,
+                     &count, &err) < 0)
+        return api_unavailable(request, response, &err);
+    const struct task *found = rows;
+    if (count == 2 && !str_eq(found[0].id, prefix))
+        return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
+                          prefix);
+    if (count == 0 || !principal_may_read(api_caller(request), &found[0]))
+        return api_refuse(request, response, 404, "unknown_task", "there is no task %s", prefix);
+    *task = found[0];
+    return HTTP_PASS;
+}

@@ -1,0 +1,239 @@
+/* A worker's batch: JSON operations on its own tasks → one atomic ledger batch. */
+#include <string.h>
+
+#include "base/crash.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "hub/api.h"
+
+/* One operation being read: where it comes from and where it goes. */
+struct reading {
+    const json_t *json;
+    struct op *op;
+    struct arena *arena;
+    struct err *err;
+    struct ledger *ledger;
+    int64_t now; /* the ledger's */
+};
+
+typedef int (*op_reader)(struct reading *);
+
+static int read_row(struct reading *reading, const struct record *record, const char *key,
+                    void **row)
+{
+    const json_t *object = json_object_get(reading->json, key);
+    *row = arena_alloc(reading->arena, record->size);
+    if (!object)
+        return err_set(reading->err, "bad_request", "the operation lacks \"%s\"", key);
+    return record_from_json(record, object, *row, reading->arena, reading->err);
+}
+
+static int read_call(struct reading *reading, enum op_type type)
+{
+    reading->op->type = type;
+    void *row;
+    int rc = read_row(reading, &call_record, "call", &row);
+    reading->op->call = row;
+    reading->op->call->task = reading->op->task_id;
+    return rc;
+}
+
+/* A prompt that comes along is kept as a blob: the call's record pins it. */
+static int read_intend(struct reading *reading)
+{
+    char hex[65];
+    const char *prompt = json_get_text(reading->json, "prompt", NULL);
+    if (read_call(reading, OP_CALL_INTEND) < 0)
+        return -1;
+    if (!prompt)
+        return 0;
+    if (ledger_blob_put(reading->ledger, prompt, strlen(prompt), hex, reading->err) < 0)
+        return -1;
+    reading->op->call->request_blob = arena_strdup(reading->arena, hex);
+    return 0;
+}
+
+static int read_record(struct reading *reading)
+{
+    return read_call(reading, OP_CALL_RECORD);
+}
+
+/* Timers are asked for as a distance: only the ledger's clock counts. */
+static void due_from_distance(struct reading *reading, const json_t *item, struct wait *wait)
+{
+    int64_t in_ms = json_get_int(item, "in_ms", -1);
+    if (in_ms >= 0)
+        wait->id = arena_printf(reading->arena, "%lld", (long long)(reading->now + in_ms));
+}
+
+static int read_park(struct reading *reading)
+{
+    const json_t *list = json_object_get(reading->json, "waits");
+    size_t count = json_array_size(list);
+    struct wait *waits = arena_alloc(reading->arena, (count + 1) * sizeof(*waits));
+    for (size_t i = 0; i < count; i++) {
+        if (record_from_json(&wait_record, json_array_get(list, i), &waits[i], reading->arena,
+                             reading->err) < 0)
+            return -1;
+        waits[i].task = reading->op->task_id;
+        due_from_distance(reading, json_array_get(list, i), &waits[i]);
+        if (!waits[i].kind || !waits[i].id)
+            return err_set(reading->err, "bad_request", "a wait needs kind and id");
+    }
+    if (count == 0)
+        return err_set(reading->err, "bad_request", "park needs at least one wait");
+    reading->op->type = OP_PARK;
+    reading->op->park.mode = json_get_text(reading->json, "mode", "all");
+    reading->op->park.waits = waits;
+    reading->op->park.count = count;
+    return 0;
+}
+
+static int read_finish(struct reading *reading)
+{
+    static const char *const statuses[] = {"complete", "partial", "blocked", "failed", NULL};
+    void *row;
+    if (read_row(reading, &handoff_record, "handoff", &row) < 0)
+        return -1;
+    struct handoff *handoff = row;
+    if (!str_in(handoff->status, statuses))
+        return err_set(reading->err, "bad_request",
+                       "handoff.status is complete, partial, blocked or failed");
+    reading->op->type = OP_FINISH;
+    reading->op->finish.handoff = handoff;
+    reading->op->finish.failure_class = json_get_text(reading->json, "failure_class", NULL);
+    reading->op->finish.failure_message = json_get_text(reading->json, "failure_message", NULL);
+    return 0;
+}
+
+static int read_fail(struct reading *reading)
+{
+    reading->op->type = OP_FAIL_TRY;
+    reading->op->fail.failure_class = json_get_text(reading->json, "failure_class", "failed");
+    reading->op->fail.failure_message = json_get_text(reading->json, "failure_message", "");
+    reading->op->fail.retry_at = json_get_int(reading->json, "retry_at", 0);
+    return 0;
+}
+
+static int read_release(struct reading *reading)
+{
+    reading->op->type = OP_RELEASE;
+    return 0;
+}
+
+static int read_effect(struct reading *reading)
+{
+    void *row;
+    if (read_row(reading, &effect_record, "effect", &row) < 0)
+        return -1;
+    reading->op->type = OP_EFFECT;
+    reading->op->effect = row;
+    reading->op->effect->task = reading->op->task_id;
+    return 0;
+}
+
+static int read_event(struct reading *reading)
+{
+    const json_t *body = json_object_get(reading->json, "body");
+    struct event *event = arena_alloc(reading->arena, sizeof(*event));
+    event->stream = reading->op->task_id;
+    event->type = json_get_text(reading->json, "type", NULL);
+    event->body = body ? json_print(reading->arena, body) : NULL;
+    if (!event->type || !str_starts(event->type, "turn."))
+        return err_set(reading->err, "bad_request", "a worker's events are named turn.*");
+    reading->op->type = OP_EVENT;
+    reading->op->event = event;
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    op_reader read;
+} readers[] = {
+    {"call_intend", read_intend}, {"call_record", read_record}, {"park", read_park},
+    {"finish", read_finish},      {"fail", read_fail},          {"release", read_release},
+    {"effect", read_effect},      {"event", read_event},
+};
+
+static int read_op(struct reading *reading)
+{
+    const char *name = json_get_text(reading->json, "op", "");
+    reading->op->task_id = json_get_text(reading->json, "task", NULL);
+    reading->op->fence = json_get_int(reading->json, "fence", 0);
+    if (!reading->op->task_id)
+        return err_set(reading->err, "bad_request", "every operation names its task");
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
+        if (str_eq(readers[i].name, name))
+            return readers[i].read(reading);
+    return err_set(reading->err, "bad_request", "there is no operation \"%s\"", name);
+}
+
+/* Nobody writes for another agent, whatever fence it guesses. HTTP_PASS: all are the caller's. */
+static enum http_verdict check_owner(struct hub *hub, struct http_request *request,
+                                     struct http_response *response, const struct op *op)
+{
+    struct err err;
+    const struct principal *caller = api_caller(request);
+    struct task task = {.id = op->task_id};
+    int rc = ledger_get(hub->ledger, &task_record, &task, &request->arena, &err);
+    if (rc < 0)
+        return api_unavailable(request, response, &err);
+    if (rc == 0 && caller->kind == PRINCIPAL_AGENT && str_eq(task.agent, caller->agent))
+        return HTTP_PASS;
+    return api_refuse(request, response, 403, "not_allowed", "%s may not write for task %s",
+                      caller->name, op->task_id);
+}
+
+/* Reads all operations and checks whose they are. HTTP_PASS: *batch is whole. */
+static enum http_verdict read_batch(struct hub *hub, struct http_request *request,
+                                    struct http_response *response, const json_t *list,
+                                    struct batch *batch)
+{
+    struct err err;
+    batch->count = json_array_size(list);
+    if (batch->count == 0 || batch->count > LIMIT_BATCH_OPS)
+        return api_refuse(request, response, 400, "bad_request", "a batch has 1 to %d operations",
+                          LIMIT_BATCH_OPS);
+    batch->ops = arena_alloc(&request->arena, batch->count * sizeof(*batch->ops));
+    for (size_t i = 0; i < batch->count; i++) {
+        struct reading reading = {json_array_get(list, i), &batch->ops[i], &request->arena, &err,
+                                  hub->ledger, ledger_now(hub->ledger)};
+        if (read_op(&reading) < 0)
+            return http_error(request, response, 400, &err);
+        bool same = i > 0 && str_eq(batch->ops[i].task_id, batch->ops[i - 1].task_id);
+        enum http_verdict verdict =
+            same ? HTTP_PASS : check_owner(hub, request, response, &batch->ops[i]);
+        if (verdict != HTTP_PASS)
+            return verdict;
+    }
+    return HTTP_PASS;
+}
+
+enum http_verdict api_batch(void *ctx, struct http_request *request,
+                            struct http_response *response)
+{
+    struct hub *hub = ctx;
+    struct err err;
+    struct outcome outcome = {0};
+    json_t *body = api_body(request, response);
+    if (!body)
+        return HTTP_ANSWER;
+    struct batch batch = {.request_id = json_get_text(body, "request", NULL),
+                          .actor = api_caller(request)->name};
+    enum http_verdict verdict =
+        read_batch(hub, request, response, json_object_get(body, "ops"), &batch);
+    if (verdict != HTTP_PASS)
+        goto out;
+    crash_point("hub.batch.received");
+    if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
+        verdict = api_unavailable(request, response, &err);
+    else if (outcome.status != LEDGER_OK)
+        verdict = api_outcome(request, response, &outcome);
+    else
+        verdict = http_json(request, response, 200, json_pack("{s:b}", "ok", 1));
+    crash_point("hub.batch.answer");
+out:
+    json_decref(body);
+    return verdict;
+}

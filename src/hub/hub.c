@@ -1,0 +1,163 @@
+/* Puts the hub together: ledger, principals, server, and the thread that wakes parked requests. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "hub/api.h"
+#include "hub/hub.h"
+#include "ledger/store.h"
+#include "net/auth_throttle.h"
+
+/* The one listener of the ledger: what was touched wakes who is parked on it. */
+struct waker {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t ended;
+    bool broken, started;
+    atomic_bool stopping;
+};
+
+static void *wake_loop(void *arg)
+{
+    struct hub *hub = arg;
+    struct waker *waker = hub->waker;
+    bool sound = true;
+    while (sound && !atomic_load(&waker->stopping)) {
+        struct arena arena = {0};
+        const char **keys = NULL;
+        size_t count = 0;
+        sound = ledger_wait(hub->ledger, 1000, &arena, &keys, &count);
+        for (size_t i = 0; sound && i < count; i++)
+            http_wake(hub->server, keys[i]);
+        arena_fini(&arena);
+    }
+    pthread_mutex_lock(&waker->mutex);
+    waker->broken = !sound;
+    pthread_cond_broadcast(&waker->ended);
+    pthread_mutex_unlock(&waker->mutex);
+    return NULL;
+}
+
+static enum http_verdict refuse_token(struct hub *hub, struct http_request *request,
+                                      struct http_response *response)
+{
+    struct err err;
+    int wait_s = auth_throttle_fail(hub->throttle, request->remote);
+    if (wait_s > 0) {
+        http_add_header(response, "Retry-After", arena_printf(&request->arena, "%d", wait_s));
+        err_set(&err, "too_many_requests", "too many wrong tokens from %s", request->remote);
+        return http_error(request, response, 429, &err);
+    }
+    err_set(&err, "unauthorized", "the token is missing or wrong");
+    err_hint(&err, "Authorization: Bearer, with a token from the company's secrets/ folder");
+    return http_error(request, response, 401, &err);
+}
+
+static enum http_verdict gate(void *ctx, struct http_request *request,
+                              struct http_response *response)
+{
+    static const char *const open_paths[] = {"/healthz", "/readyz", "/metrics", NULL};
+    struct hub *hub = ctx;
+    if (str_in(request->path, open_paths))
+        return HTTP_PASS;
+    const struct principal *principal = principals_find(hub->principals, http_bearer(request));
+    if (!principal)
+        return refuse_token(hub, request, response);
+    auth_throttle_good(hub->throttle, request->remote);
+    request->state = (void *)principal;
+    return HTTP_PASS;
+}
+
+static int serve(struct hub *hub, struct err *err)
+{
+    int fd = http_unix_listen(hub->config->state, "hub.sock", err);
+    if (fd < 0)
+        return -1;
+    struct http_config config = {
+        .name = "hub",
+        .address = hub->config->hub_port > 0 ? hub->config->hub_address : NULL,
+        .port = hub->config->hub_port,
+        .unix_fd = fd,
+        .routes = hub_routes,
+        .ctx = hub,
+        .gate = gate,
+        .body_limit = LIMIT_API_BODY,
+    };
+    hub->server = http_server_open(&config, err);
+    return hub->server ? 0 : -1;
+}
+
+static int start_waker(struct hub *hub, struct err *err)
+{
+    struct waker *waker = hub->waker;
+    if (thread_start(&waker->thread, "hub-wake", wake_loop, hub) < 0)
+        return err_set(err, "no_thread", "cannot start a thread");
+    waker->started = true;
+    return 0;
+}
+
+struct hub *hub_open(const struct config *config, struct store *store, struct err *err)
+{
+    struct hub *hub = mem_zalloc(sizeof(*hub));
+    hub->config = config;
+    hub->started_at = time_wall_ms();
+    hub->throttle = auth_throttle_open();
+    hub->waker = mem_zalloc(sizeof(*hub->waker));
+    pthread_mutex_init(&hub->waker->mutex, NULL);
+    thread_cond_init(&hub->waker->ended);
+    hub->principals = principals_open(config, err);
+    if (!hub->principals) {
+        store->ops->close(store);
+        goto fail;
+    }
+    hub->ledger = ledger_open(store, err);
+    if (!hub->ledger || serve(hub, err) < 0 || start_waker(hub, err) < 0)
+        goto fail;
+    return hub;
+fail:
+    hub_close(hub);
+    return NULL;
+}
+
+int hub_port(const struct hub *hub)
+{
+    return hub->config->hub_port > 0 ? http_server_port(hub->server) : 0;
+}
+
+bool hub_is_sound(struct hub *hub, int64_t ms)
+{
+    struct waker *waker = hub->waker;
+    pthread_mutex_lock(&waker->mutex);
+    if (!waker->broken)
+        thread_cond_wait(&waker->ended, &waker->mutex, ms);
+    bool sound = !waker->broken;
+    pthread_mutex_unlock(&waker->mutex);
+    return sound;
+}
+
+void hub_close(struct hub *hub)
+{
+    if (!hub)
+        return;
+    atomic_store(&hub->waker->stopping, true);
+    if (hub->waker->started)
+        pthread_join(hub->waker->thread, NULL);
+    if (hub->server)
+        http_server_close(hub->server, 2000);
+    if (hub->ledger)
+        ledger_close(hub->ledger);
+    principals_close(hub->principals);
+    auth_throttle_close(hub->throttle);
+    pthread_mutex_destroy(&hub->waker->mutex);
+    pthread_cond_destroy(&hub->waker->ended);
+    free(hub->waker);
+    free(hub);
+}
