@@ -77,7 +77,7 @@ static enum http_verdict readyz(void *ctx, struct http_request *request,
                                 struct http_response *response)
 {
     struct gateway *gateway = ctx;
-    bool ready = worker_is_registered(gateway->worker);
+    bool ready = worker_wait_registered(gateway->worker, 0);
     return http_text(response, ready ? 200 : 503, ready ? "ok\n" : "not registered with the hub\n");
 }
 
@@ -183,6 +183,11 @@ fail:
 int gateway_start(struct gateway *gateway, struct err *err)
 {
     return worker_start(gateway->worker, err);
+}
+
+bool gateway_wait_registered(struct gateway *gateway, int64_t ms)
+{
+    return worker_wait_registered(gateway->worker, ms);
 }
 
 int gateway_port(const struct gateway *gateway)

@@ -19,6 +19,9 @@ struct gateway *gateway_open(const struct config *config, const struct config_ag
  * claim. Returns at once: threads do it. 0, or -1 with *err. */
 int gateway_start(struct gateway *gateway, struct err *err);
 
+/* Waits until the hub knows this process, at most `ms`; true when it does. */
+bool gateway_wait_registered(struct gateway *gateway, int64_t ms);
+
 int gateway_port(const struct gateway *gateway);
 const char *gateway_nonce(const struct gateway *gateway);
 

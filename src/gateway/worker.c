@@ -354,9 +354,12 @@ int64_t worker_turns_done(struct worker *worker)
     return done;
 }
 
-bool worker_is_registered(struct worker *worker)
+bool worker_wait_registered(struct worker *worker, int64_t ms)
 {
+    int64_t until = time_boot_ms() + ms;
     pthread_mutex_lock(&worker->mutex);
+    while (!worker->registered && time_boot_ms() < until)
+        thread_cond_wait(&worker->changed, &worker->mutex, until - time_boot_ms());
     bool registered = worker->registered;
     pthread_mutex_unlock(&worker->mutex);
     return registered;

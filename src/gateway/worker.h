@@ -20,7 +20,7 @@ struct worker *worker_open(const struct worker_config *config);
 int worker_start(struct worker *worker, struct err *err);
 int worker_running(struct worker *worker);
 int64_t worker_turns_done(struct worker *worker);
-bool worker_is_registered(struct worker *worker);
+bool worker_wait_registered(struct worker *worker, int64_t ms); /* at most ms */
 void worker_drain(struct worker *worker, bool give_back);
 bool worker_wait_idle(struct worker *worker, int64_t ms);
 void worker_close(struct worker *worker);

@@ -1,0 +1,138 @@
+/* The first and the last lines of every long-lived process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/process.h"
+#include "base/arena.h"
+#include "base/crash.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "config/config.h"
+
+enum { TELL_EVERY_MS = 10000 };
+
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The descriptor that the starter handed over, if it did; nobody else inherits it. */
+static int find_ready_fd(void)
+{
+    int64_t fd;
+    const char *text = getenv("HQ_READY_FD");
+    if (!text || !str_to_int(text, 3, 1023, &fd))
+        return -1;
+    unsetenv("HQ_READY_FD");
+    return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
+}
+
+void process_init(struct process *process, const char *role, const char *name)
+{
+    *process = (struct process){.name = name, .ready_fd = find_ready_fd()};
+    process->info.pss_kb = -1;
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+    prctl(PR_SET_DUMPABLE, 0);
+    umask(077);
+    log_init(name, LOG_INFO);
+    crash_init(role);
+    block_signals();
+}
+
+int process_lock(struct process *process, const struct config *config, struct err *err)
+{
+    struct arena arena = {0};
+    struct lock_info other;
+    const char *run = arena_printf(&arena, "%s/run", config->state);
+    int rc = -1;
+    if ((mkdir(config->state, 0700) < 0 && errno != EEXIST) ||
+        (mkdir(run, 0700) < 0 && errno != EEXIST)) {
+        err_errno(err, "state_unwritable", "cannot make the state folder %s", run);
+        err_hint(err, "choose another with --state DIR, or give this user the right to write there");
+        goto out;
+    }
+    rc = lock_take(run, process->name, &process->lock, &other, err);
+    if (rc == LOCK_HELD)
+        rc = err_set(err, "already_running", "%s of this company runs already (pid %d)",
+                     process->name, (int)other.pid);
+    snprintf(process->info.version, sizeof(process->info.version), "%s", HQ_VERSION);
+    snprintf(process->info.config_hash, sizeof(process->info.config_hash), "%s", config->hash);
+    process->info.started_at = time_wall_ms();
+out:
+    arena_fini(&arena);
+    return rc;
+}
+
+static void tell_lock(struct process *process)
+{
+    struct err err;
+    process->told_ms = time_boot_ms();
+    process->info.pss_kb = process_pss_kb();
+    if (lock_tell(process->lock, &process->info, &err) < 0)
+        log_warn("%s", err.message);
+}
+
+static void tell_starter(struct process *process, const char *line)
+{
+    if (process->ready_fd < 0)
+        return;
+    (void)!write(process->ready_fd, line, strlen(line));
+    close(process->ready_fd);
+    process->ready_fd = -1;
+}
+
+void process_ready(struct process *process, int port, const char *nonce)
+{
+    process->info.ready = true;
+    process->info.port = port;
+    snprintf(process->info.nonce, sizeof(process->info.nonce), "%s", nonce ? nonce : "");
+    tell_lock(process);
+    tell_starter(process, "ready\n");
+    log_info("ready, pid %d, port %d", (int)getpid(), port);
+}
+
+void process_failed(struct process *process, const struct err *err)
+{
+    char line[1100];
+    snprintf(line, sizeof(line), "error: %s%s%s\n", err->message, *err->hint ? ". " : "",
+             err->hint);
+    log_error("%s%s%s", err->message, *err->hint ? ". " : "", err->hint);
+    tell_starter(process, line);
+}
+
+int process_signal(struct process *process, int64_t ms)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    struct timespec wait = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    int number = sigtimedwait(&set, NULL, &wait);
+    if (time_boot_ms() - process->told_ms > TELL_EVERY_MS)
+        tell_lock(process);
+    return number > 0 ? number : 0;
+}
+
+void process_fini(struct process *process)
+{
+    if (process->lock)
+        lock_release(process->lock);
+}

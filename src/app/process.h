@@ -1,0 +1,39 @@
+/* What the hub's and the gateways' processes have in common: lock, readiness, signals, manners. */
+#ifndef HQ_APP_PROCESS_H
+#define HQ_APP_PROCESS_H
+
+#include <stdint.h>
+
+#include "sys/lock.h"
+
+struct config;
+struct err;
+
+struct process {
+    const char *name; /* of the lock: "hub", "gateway-manager" */
+    struct lock *lock;
+    struct lock_info info;
+    int ready_fd;     /* -1: nobody waits for the word */
+    int64_t told_ms;
+};
+
+/* First of all: name in the log, crash points, memory and signal manners (SIGTERM, SIGINT and SIGHUP
+ * are blocked for process_signal()), not dumpable. */
+void process_init(struct process *process, const char *role, const char *name);
+
+/* Takes <state>/run/<name>.lock for life; makes the folders. 0, or -1 with *err: somebody else runs,
+ * or the state folder cannot be written. */
+int process_lock(struct process *process, const struct config *config, struct err *err);
+
+/* Tells lock file and starter: ready, on this port, as this nonce. */
+void process_ready(struct process *process, int port, const char *nonce);
+
+/* Tells the starter why it will not become ready, and the log. */
+void process_failed(struct process *process, const struct err *err);
+
+/* Waits for a signal, at most `ms`; keeps the lock file's figures fresh. 0: none came. */
+int process_signal(struct process *process, int64_t ms);
+
+void process_fini(struct process *process);
+
+#endif
