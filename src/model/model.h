@@ -19,14 +19,19 @@ struct model;
  *   {"role":"user","text":…}
  *   {"role":"assistant","text":…|null,"thinking":…?,"tool_calls":[{"id","name","arguments":{}}]?}
  *   {"role":"tool","call_id","name","text","is_error":bool}
- * Tools: [{"name","description","parameters":JSON Schema}] */
+ * Tools: [{"name","description","parameters":JSON Schema}]
+ *
+ * A tool call whose arguments were no JSON object is
+ *   {"id","name","arguments":{"_raw":the text},"bad_arguments":true}
+ * : do not run it, answer it with an error that the model can read ("the arguments are not JSON").
+ */
 struct model_request {
-    const char *model;    /* the part behind "provider/" */
-    const char *system;   /* system prompt */
+    const char *model;      /* the part behind "provider/" */
+    const char *system;     /* system prompt */
     const json_t *messages; /* array, borrowed */
     const json_t *tools;    /* array, borrowed; may be empty */
-    int64_t max_tokens;
-    const char *session;  /* a stable id for provider-side caching; may be NULL */
+    int64_t max_tokens;     /* 0: the provider's setting */
+    const char *session;    /* a stable id for provider-side caching; may be NULL */
     struct fetch_cancel *cancel;
     int64_t deadline_boot_ms; /* 0: the provider's own time-outs */
     /* Text as it streams, on the calling thread; may be NULL. */
@@ -34,12 +39,17 @@ struct model_request {
     void *ctx;
 };
 
+/* Tokens. `cached` is a part of `in`, `reasoning` a part of `out`. */
 struct model_usage {
-    int64_t in, out, cached, reasoning; /* tokens */
+    int64_t in, out, cached, reasoning;
+    bool estimated; /* the provider said nothing: bytes / 3 */
 };
 
 /* An answer in the record's form:
- *   {"text":…|null,"thinking":…?,"tool_calls":[…]?,"stop":"stop|tool_use|length|refused"} */
+ *   {"text":…|null,"thinking":…?,"tool_calls":[…]?,"stop":"stop|tool_use|length|refused"}
+ * tool_calls is there only when not empty. "length": cut by max_tokens, the last call may be bad.
+ * "refused": the provider's filter stopped an answer that had begun; before that it is
+ * MODEL_REFUSED. */
 struct model_answer {
     json_t *message; /* new reference; the caller decrefs */
     struct model_usage usage;
@@ -53,7 +63,7 @@ enum model_outcome {
     MODEL_AUTH,        /* 401, 403, no key */
     MODEL_TOO_LONG,    /* the context does not fit */
     MODEL_CANCELLED,
-    MODEL_MALFORMED,   /* an answer that cannot be read */
+    MODEL_MALFORMED, /* an answer that cannot be read */
 };
 
 struct model_ops {

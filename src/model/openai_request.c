@@ -1,0 +1,105 @@
+/* Neutral messages and tools → a Chat Completions body. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "model/openai_request.h"
+
+static json_t *call_out(const json_t *call)
+{
+    const json_t *arguments = json_object_get(call, "arguments");
+    char *text = json_dumps(arguments, JSON_COMPACT | JSON_SORT_KEYS);
+    json_t *out = json_pack("{s:O?, s:s, s:{s:O?, s:s}}", "id", json_object_get(call, "id"), "type",
+                            "function", "function", "name", json_object_get(call, "name"),
+                            "arguments", text ? text : "{}");
+    free(text);
+    return out;
+}
+
+static json_t *assistant_out(const json_t *message)
+{
+    const char *text = json_get_text(message, "text", NULL);
+    const json_t *calls = json_object_get(message, "tool_calls");
+    json_t *out = json_pack("{s:s}", "role", "assistant");
+    if (json_array_size(calls) == 0) {
+        json_object_set_new(out, "content", json_string(text ? text : ""));
+        return out;
+    }
+    json_t *list = json_array(), *call;
+    size_t i;
+    json_array_foreach(calls, i, call) json_array_append_new(list, call_out(call));
+    json_object_set_new(out, "content", text ? json_string(text) : json_null());
+    json_object_set_new(out, "tool_calls", list);
+    return out;
+}
+
+static json_t *message_out(const json_t *message)
+{
+    const char *role = json_get_text(message, "role", "");
+    const char *text = json_get_text(message, "text", "");
+    if (str_eq(role, "user") || str_eq(role, "system"))
+        return json_pack("{s:s, s:s}", "role", role, "content", text);
+    if (str_eq(role, "assistant"))
+        return assistant_out(message);
+    if (str_eq(role, "tool"))
+        return json_pack("{s:s, s:s, s:s}", "role", "tool", "tool_call_id",
+                         json_get_text(message, "call_id", ""), "content", text);
+    return NULL;
+}
+
+static json_t *messages_out(const struct model_request *request, struct err *err)
+{
+    json_t *list = json_array(), *message;
+    size_t i;
+    if (!str_is_empty(request->system))
+        json_array_append_new(list, json_pack("{s:s, s:o}", "role", "system", "content",
+                                              json_text(request->system, strlen(request->system))));
+    json_array_foreach(request->messages, i, message)
+    {
+        json_t *out = message_out(message);
+        if (!out) {
+            err_set(err, "bad_message",
+                    "message %zu has the role \"%s\", not user, assistant or tool", i,
+                    json_get_text(message, "role", ""));
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list, out);
+    }
+    return list;
+}
+
+static json_t *tools_out(const json_t *tools)
+{
+    json_t *list = json_array(), *tool;
+    size_t i;
+    json_array_foreach(tools, i, tool)
+    {
+        json_t *function = json_object();
+        json_object_update(function, tool);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o}", "type", "function", "function", function));
+    }
+    return list;
+}
+
+json_t *openai_request(const struct model_request *request, int64_t max_tokens, bool is_openai,
+                       struct err *err)
+{
+    json_t *messages = messages_out(request, err);
+    if (!messages)
+        return NULL;
+    json_t *body =
+        json_pack("{s:s, s:b, s:{s:b}, s:o, s:I}", "model", request->model, "stream", 1,
+                  "stream_options", "include_usage", 1, "messages", messages,
+                  is_openai ? "max_completion_tokens" : "max_tokens", (json_int_t)max_tokens);
+    if (json_array_size(request->tools) > 0) {
+        json_object_set_new(body, "tools", tools_out(request->tools));
+        json_object_set_new(body, "tool_choice", json_string("auto"));
+    }
+    if (is_openai && request->session)
+        json_set_text(body, "prompt_cache_key", request->session);
+    return body;
+}
