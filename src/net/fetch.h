@@ -53,15 +53,17 @@ void fetch_response_fini(struct fetch_response *response);
 
 enum fetch_outcome {
     FETCH_OK = 0,        /* a whole response of any status */
-    FETCH_UNREACHABLE,   /* refused, no route, DNS, TLS: nothing was answered */
+    FETCH_UNREACHABLE,   /* refused, no route, DNS, TLS, bad URL: the request was never sent */
     FETCH_TIMEOUT,       /* a phase's deadline; *err names the phase */
-    FETCH_CUT,           /* the connection ended before the body did */
+    FETCH_CUT,           /* sent, but the connection ended before a whole answer was there */
     FETCH_CANCELLED,
     FETCH_STOPPED,       /* on_piece said so */
     FETCH_TOO_LARGE,
 };
 
-/* Blocks until done. On anything but FETCH_OK *err says what happened, without secrets. */
+/* Speaks HTTP/1.1, follows no redirects, and uses the environment's proxy except for loopback and unix
+ * sockets. Trusts the certificates of /etc/ssl/certs or of SSL_CERT_DIR. Blocks until done. The caller
+ * calls fetch_response_fini() after any outcome. On anything but FETCH_OK *err says what happened, without secrets. */
 enum fetch_outcome fetch_run(struct fetch *fetch, const struct fetch_request *request,
                              struct fetch_response *response, struct err *err);
 
