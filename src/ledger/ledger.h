@@ -30,15 +30,15 @@ int64_t ledger_now(struct ledger *ledger);
 /* ---- 1. apply ---- */
 
 enum op_type {
-    OP_SUBMIT,       /* task (id, agent, caller, kind, session … set by the caller) */
-    OP_CALL_INTEND,  /* call, needs fence */
-    OP_CALL_RECORD,  /* call: task, step, idx, response …, needs fence */
-    OP_PARK,         /* wait_mode + waits, needs fence */
-    OP_FINISH,       /* handoff (+ failure), needs fence */
-    OP_FAIL_TRY,     /* the work failed: counts a try, queues again at retry_at or fails, needs fence */
-    OP_RELEASE,      /* gives the lease back (drain): no try, no death, needs fence */
-    OP_CANCEL,       /* reason; reaches the whole tree below the task */
-    OP_EFFECT,       /* effect put in the outbox */
+    OP_SUBMIT,      /* task (id, agent, caller, kind, session … set by the caller) */
+    OP_CALL_INTEND, /* call, needs fence */
+    OP_CALL_RECORD, /* call: task, step, idx, response …, needs fence */
+    OP_PARK,        /* wait_mode + waits, needs fence */
+    OP_FINISH,      /* handoff (+ failure), needs fence */
+    OP_FAIL_TRY, /* the work failed: counts a try, queues again at retry_at or fails, needs fence */
+    OP_RELEASE,  /* gives the lease back (drain): no try, no death, needs fence */
+    OP_CANCEL,   /* reason; reaches the whole tree below the task */
+    OP_EFFECT,   /* effect put in the outbox */
     OP_EFFECT_STATE, /* effect: id, state, receiver_id, reason, ready_at; expects effect->fence */
     OP_EVENT,        /* event: stream, type, body */
     OP_INBOX,        /* inbox: source, message_id, task; DUP when seen */
@@ -57,8 +57,10 @@ struct held {
 
 struct op {
     enum op_type type;
-    const char *task_id;  /* the task the op is about (all ops that need a fence; CANCEL) */
+    const char *task_id; /* the task the op is about (all ops that need a fence; CANCEL) */
     int64_t fence;
+    const char *root_limits; /* SUBMIT without a parent: JSON {"depth","tasks","live","wall_ms"} */
+    const char *root_budget; /* SUBMIT without a parent: budget id */
     union {
         struct task *task;
         struct call *call;
@@ -113,11 +115,11 @@ struct batch {
 
 struct outcome {
     enum ledger_outcome status;
-    size_t index;         /* which op said so */
-    char existing[64];    /* DUP: id of what exists */
-    char code[40];        /* REFUSED: "key_reused", "queue_full", "budget" … */
+    size_t index;      /* which op said so */
+    char existing[64]; /* DUP: id of what exists */
+    char code[40];     /* REFUSED: "key_reused", "queue_full", "budget" … */
     char message[320];
-    int64_t incarnation;  /* after REGISTER */
+    int64_t incarnation; /* after REGISTER */
 };
 
 /* Applies the batch whole or not at all, and returns only when that is on disk. Returns 0 with
@@ -162,17 +164,17 @@ int ledger_get(struct ledger *ledger, const struct record *record, void *row, st
 
 /* Rows by one of the fixed lists below, in the arena; `a`, `b` as the list says (NULL: any). */
 enum ledger_list {
-    LIST_TASKS,           /* newest first; a = agent, b = state; cursor = seq to go on below */
-    LIST_TASKS_OPEN,      /* not terminal, oldest first; a = agent */
-    LIST_TASKS_BY_PREFIX, /* ids that start with a */
-    LIST_TASKS_OF_SESSION,/* a = agent, b = session key; terminal ones with finish number > cursor,
-                           * in the order in which they ended */
-    LIST_CHILDREN,        /* a = parent task id */
-    LIST_CALLS,           /* a = task id; by step, idx */
-    LIST_WAITS,           /* a = task id */
-    LIST_EFFECTS,         /* a = task id */
-    LIST_EFFECTS_BY_STATE,/* a = state, oldest first */
-    LIST_SESSIONS,        /* a = agent; newest first */
+    LIST_TASKS,            /* newest first; a = agent, b = state; cursor = seq to go on below */
+    LIST_TASKS_OPEN,       /* not terminal, oldest first; a = agent */
+    LIST_TASKS_BY_PREFIX,  /* ids that start with a */
+    LIST_TASKS_OF_SESSION, /* a = agent, b = session key; terminal ones with finish number > cursor,
+                            * in the order in which they ended */
+    LIST_CHILDREN,         /* a = parent task id */
+    LIST_CALLS,            /* a = task id; by step, idx */
+    LIST_WAITS,            /* a = task id */
+    LIST_EFFECTS,          /* a = task id */
+    LIST_EFFECTS_BY_STATE, /* a = state, oldest first */
+    LIST_SESSIONS,         /* a = agent; newest first */
     LIST_AGENTS,
 };
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,

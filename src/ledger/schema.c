@@ -18,7 +18,7 @@ static const struct schema_index task_indexes[] = {
     {"task_agent_seq", {"agent", "seq"}, false},
     {"task_state_seq", {"state", "seq"}, false},
     {"task_agent_state_seq", {"agent", "state", "seq"}, false},
-    {"task_lane", {"agent", "session", "blocked", "seq"}, false},
+    {"task_lane", {"agent", "session", "blocked", "priority", "seq"}, false},
     {"task_ended", {"agent", "session", "finish_no"}, false},
     {"task_parent", {"parent", "seq"}, false},
     {"task_root", {"root", "seq"}, false},

@@ -1,0 +1,424 @@
+/* ADMIN: looks whether what the ledger promises is so, row by row, a page under the lock at a time;
+ * copies and tidies the store. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "ledger/commit.h"
+#include "ledger/event.h"
+#include "ledger/ledger.h"
+#include "ledger/rows.h"
+#include "ledger/store.h"
+#include "ledger/tx.h"
+
+enum {
+    AUDIT_PAGE = 16,      /* rows looked at under one lock: well under 5 ms */
+    AUDIT_FINDINGS = 200, /* enough to see what is wrong */
+};
+
+struct audit {
+    struct ledger *ledger;
+    struct arena *arena;  /* of the findings */
+    struct arena scratch; /* of one page */
+    struct err *err;
+    const char **findings;
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void finding(struct audit *audit, const char *format,
+                                                          ...)
+{
+    va_list args;
+    if (audit->count == AUDIT_FINDINGS)
+        return;
+    va_start(args, format);
+    audit->findings[audit->count++] = arena_vprintf(audit->arena, format, args);
+    va_end(args);
+}
+
+/* Returns 0, LEDGER_NONE or -1. */
+static int audit_get(struct audit *audit, const struct record *record, void *row)
+{
+    struct store *store = audit->ledger->store;
+    int rc = store->ops->get(store, record, row, &audit->scratch, audit->err);
+    return rc == STORE_OK ? 0 : rc == STORE_NONE ? LEDGER_NONE : -1;
+}
+
+static int audit_scan(struct audit *audit, const struct scan *scan, void *rows_pointer,
+                      size_t *count)
+{
+    struct store *store = audit->ledger->store;
+    void *rows = NULL;
+    int rc = store->ops->scan(store, scan, &audit->scratch, &rows, count, audit->err);
+    memcpy(rows_pointer, &rows, sizeof(rows));
+    return rc == STORE_OK ? 0 : -1;
+}
+
+static int audit_count(struct audit *audit, const struct scan *scan, int64_t *count)
+{
+    struct store *store = audit->ledger->store;
+    return store->ops->count(store, scan, count, audit->err) == STORE_OK ? 0 : -1;
+}
+
+/* ---- one row each ---- */
+
+static int check_event(struct audit *audit, const struct event *event, int64_t seq,
+                       const char *prev)
+{
+    char hex[HASH_HEX];
+    event_hash(event, hex);
+    if (event->seq != seq)
+        finding(audit, "Stream %s: event %lld is missing.", event->stream, (long long)seq);
+    else if (!str_eq(event->prev, prev))
+        finding(audit, "Stream %s: event %lld does not follow the one before it.", event->stream,
+                (long long)seq);
+    else if (!str_eq(event->hash, hex))
+        finding(audit, "Stream %s: event %lld was changed after it was written.", event->stream,
+                (long long)seq);
+    return 0;
+}
+
+/* Follows one stream to the head that it had at the start: later events are appended behind. */
+static int check_stream(struct audit *audit, const void *row)
+{
+    const struct stream *head = row;
+    const char *prev = "";
+    int64_t seq = 1;
+    while (seq <= head->seq) {
+        struct event *events;
+        size_t count;
+        struct scan scan = {
+            .record = &event_record,
+            .eq = {value_text(head->name)},
+            .eq_count = 1,
+            .has_low = true,
+            .low = value_int(seq),
+            .max = AUDIT_PAGE,
+        };
+        if (audit_scan(audit, &scan, &events, &count) < 0)
+            return -1;
+        for (size_t i = 0; i < count && seq <= head->seq; i++) {
+            check_event(audit, &events[i], seq, prev);
+            prev = events[i].hash ? events[i].hash : "";
+            seq = events[i].seq + 1;
+        }
+        if (count == 0)
+            break;
+    }
+    if (seq != head->seq + 1 || !str_eq(prev, head->hash))
+        finding(audit, "Stream %s ends at event %lld; its head says %lld.", head->name,
+                (long long)seq - 1, (long long)head->seq);
+    return 0;
+}
+
+static int check_handoff(struct audit *audit, const struct task *task)
+{
+    struct handoff handoff = {.task = task->id};
+    bool ended = task_state_is_terminal(task->state);
+    int rc = audit_get(audit, &handoff_record, &handoff);
+    if (rc < 0)
+        return -1;
+    if (ended && rc == LEDGER_NONE)
+        finding(audit, "Task %s has ended (%s) without a handoff.", task->id, task->state);
+    if (!ended && rc == 0)
+        finding(audit, "Task %s has a handoff and is %s.", task->id, task->state);
+    if (ended != (task->finish_no > 0))
+        finding(audit, "Task %s is %s with finish number %lld.", task->id, task->state,
+                (long long)task->finish_no);
+    return 0;
+}
+
+static int check_session(struct audit *audit, const struct session *session)
+{
+    struct task task = {.id = session->open_task};
+    int64_t blocked;
+    struct scan scan = {
+        .record = &task_record,
+        .index = "task_lane",
+        .eq = {value_text(session->agent), value_text(session->key), value_int(1)},
+        .eq_count = 3,
+    };
+    if (audit_count(audit, &scan, &blocked) < 0)
+        return -1;
+    if (!session->open_task && blocked > 0)
+        finding(audit, "Session %s of %s is free, and %lld tasks stand behind nobody.",
+                session->key, session->agent, (long long)blocked);
+    if (session->projected > session->finished)
+        finding(audit, "Session %s of %s is projected further than it has come.", session->key,
+                session->agent);
+    int rc = session->open_task ? audit_get(audit, &task_record, &task) : LEDGER_NONE;
+    if (session->open_task && (rc == LEDGER_NONE || task_state_is_terminal(task.state)))
+        finding(audit, "Session %s of %s belongs to %s, which is %s.", session->key, session->agent,
+                session->open_task, rc ? "not there" : task.state);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Every session has a task that is open or was its first to end: looking at those sees them all. */
+static int check_lane(struct audit *audit, const struct task *task)
+{
+    struct session session = {.agent = task->agent, .key = task->session};
+    if (task->finish_no > 1)
+        return 0;
+    int rc = audit_get(audit, &session_record, &session);
+    if (rc < 0)
+        return -1;
+    bool owns = rc == 0 && str_eq(session.open_task, task->id);
+    if (rc == LEDGER_NONE)
+        finding(audit, "Task %s has no session %s of %s.", task->id, task->session, task->agent);
+    else if (!task_state_is_terminal(task->state) && owns == task->blocked)
+        finding(audit, "Task %s is %s, and session %s of %s belongs to %s.", task->id,
+                task->blocked ? "blocked" : "let out", task->session, task->agent,
+                session.open_task ? session.open_task : "nobody");
+    return rc == 0 ? check_session(audit, &session) : 0;
+}
+
+static int check_wait(struct audit *audit, const struct wait *wait)
+{
+    struct task task = {.id = wait->id};
+    if (!str_eq(wait->kind, "task"))
+        return 0;
+    int rc = audit_get(audit, &task_record, &task);
+    if (rc == LEDGER_NONE)
+        finding(audit, "Task %s waits for %s, which is not there.", wait->task, wait->id);
+    else if (rc == 0 && wait->satisfied != task_state_is_terminal(task.state))
+        finding(audit, "Task %s waits for %s (%s); the wait says otherwise.", wait->task, wait->id,
+                task.state);
+    return rc < 0 ? -1 : 0;
+}
+
+static int check_waiting(struct audit *audit, const struct task *task)
+{
+    struct wait *waits;
+    size_t count;
+    int rc = 0;
+    struct scan scan = {.record = &wait_record, .eq = {value_text(task->id)}, .eq_count = 1};
+    if (audit_scan(audit, &scan, &waits, &count) < 0)
+        return -1;
+    if (str_eq(task->state, TASK_WAITING) != (count > 0))
+        finding(audit, "Task %s is %s with %zu waits.", task->id, task->state, count);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = check_wait(audit, &waits[i]);
+    if (str_eq(task->state, TASK_WORKING) != (task->worker != NULL) &&
+        !str_eq(task->state, TASK_QUEUED))
+        finding(audit, "Task %s is %s and its worker is %s.", task->id, task->state,
+                task->worker ? "named" : "nobody");
+    return rc;
+}
+
+static int check_task(struct audit *audit, const void *row)
+{
+    const struct task *task = row;
+    if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
+        finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
+                (long long)task->seq, (long long)audit->ledger->next_seq);
+    if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0)
+        return -1;
+    return check_waiting(audit, task);
+}
+
+static int check_root(struct audit *audit, const void *row)
+{
+    const struct root *root = row;
+    struct task *tasks;
+    size_t count;
+    int64_t live = 0;
+    struct scan scan = {
+        .record = &task_record, .index = "task_root", .eq = {value_text(root->id)}, .eq_count = 1};
+    if (audit_scan(audit, &scan, &tasks, &count) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        live += !task_state_is_terminal(tasks[i].state);
+    if (root->tasks_live != live || root->tasks_total != (int64_t)count)
+        finding(audit, "Tree %s counts %lld tasks, %lld open; it has %zu, %lld open.", root->id,
+                (long long)root->tasks_total, (long long)root->tasks_live, count, (long long)live);
+    return 0;
+}
+
+/* Budgets are few: their children are found by walking all. */
+static int check_budget(struct audit *audit, const void *row)
+{
+    const struct budget *budget = row;
+    struct budget *all;
+    size_t count;
+    int64_t aside = 0;
+    struct scan scan = {.record = &budget_record};
+    if (audit_scan(audit, &scan, &all, &count) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(all[i].parent, budget->id) && all[i].limit_value > 0)
+            aside += all[i].limit_value;
+    if (budget->reserved < aside)
+        finding(audit, "Budget %s has %lld reserved; its children hold %lld.", budget->id,
+                (long long)budget->reserved, (long long)aside);
+    if (budget->reserved < 0 || budget->spent < 0)
+        finding(audit, "Budget %s counts below zero.", budget->id);
+    return 0;
+}
+
+/* ---- walks ---- */
+
+struct walk_of {
+    const struct record *record;
+    int (*check)(struct audit *, const void *row);
+};
+
+/* Every table that is walked has one key column, and it is text. */
+static const char *key_of(const struct record *record, const void *row)
+{
+    const char *key;
+    memcpy(&key, (const char *)row + record->fields[0].offset, sizeof(key));
+    return key;
+}
+
+/* A page behind `after`; *last: where to go on, NULL at the end. */
+static int audit_page(struct audit *audit, const struct walk_of *walk, const char *after,
+                      const char **last)
+{
+    char *rows;
+    size_t count;
+    struct scan scan = {
+        .record = walk->record,
+        .has_low = true,
+        .low = value_text(after ? after : ""),
+        .max = AUDIT_PAGE,
+    };
+    *last = NULL;
+    if (audit_scan(audit, &scan, &rows, &count) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const char *row = rows + i * walk->record->size;
+        *last = key_of(walk->record, row);
+        if (!str_eq(*last, after) && walk->check(audit, row) < 0)
+            return -1;
+    }
+    if (count < AUDIT_PAGE)
+        *last = NULL;
+    return 0;
+}
+
+static int audit_walk(struct audit *audit, const struct walk_of *walk)
+{
+    const char *after = NULL, *last = NULL;
+    struct arena keys = {0};
+    int rc;
+    do {
+        pthread_mutex_lock(&audit->ledger->store_mutex);
+        rc = audit_page(audit, walk, after, &last);
+        pthread_mutex_unlock(&audit->ledger->store_mutex);
+        after = arena_strdup(&keys, last);
+        arena_fini(&audit->scratch);
+    } while (rc == 0 && after && audit->count < AUDIT_FINDINGS);
+    arena_fini(&keys);
+    return rc;
+}
+
+static int audit_state_count(struct audit *audit, const char *agent, const char *state,
+                             int64_t counted)
+{
+    int64_t count;
+    struct scan scan = {
+        .record = &task_record,
+        .index = "task_agent_state_seq",
+        .eq = {value_text(agent), value_text(state)},
+        .eq_count = 2,
+    };
+    if (audit_count(audit, &scan, &count) < 0)
+        return -1;
+    if (count != counted)
+        finding(audit, "%s has %lld tasks %s; the counter says %lld.", agent, (long long)count,
+                state, (long long)counted);
+    return 0;
+}
+
+static int check_agent(struct audit *audit, const void *row)
+{
+    const struct agent *agent = row;
+    struct ledger_counts counts;
+    tally_count(&audit->ledger->tally, agent->id, &counts);
+    if (audit_state_count(audit, agent->id, TASK_QUEUED, counts.queued) < 0 ||
+        audit_state_count(audit, agent->id, TASK_WORKING, counts.working) < 0)
+        return -1;
+    return audit_state_count(audit, agent->id, TASK_WAITING, counts.waiting);
+}
+
+static int audit_store(struct audit *audit)
+{
+    struct store *store = audit->ledger->store;
+    struct store_check check = {.more = true};
+    int rc = STORE_OK;
+    while (check.more && rc == STORE_OK) {
+        pthread_mutex_lock(&audit->ledger->store_mutex);
+        rc = store->ops->check(store, audit->arena, &check, audit->err);
+        pthread_mutex_unlock(&audit->ledger->store_mutex);
+    }
+    for (size_t i = 0; i < check.count; i++)
+        finding(audit, "%s", check.findings[i]);
+    return rc == STORE_OK ? 0 : -1;
+}
+
+static int audit_run(struct audit *audit)
+{
+    static const struct walk_of walks[] = {
+        {&stream_record, check_stream}, {&task_record, check_task},   {&root_record, check_root},
+        {&budget_record, check_budget}, {&agent_record, check_agent},
+    };
+    int rc = audit_store(audit);
+    for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]) && rc == 0; i++)
+        rc = audit_walk(audit, &walks[i]);
+    return rc;
+}
+
+static int admin_backup(struct ledger *ledger, const char *path, struct err *err)
+{
+    bool more = true;
+    int rc = STORE_OK;
+    while (more && rc == STORE_OK) {
+        pthread_mutex_lock(&ledger->store_mutex);
+        rc = ledger->store->ops->backup(ledger->store, path, &more, err);
+        pthread_mutex_unlock(&ledger->store_mutex);
+    }
+    if (rc == STORE_FULL)
+        err_set(err, "disk_full", "No room for a copy at %s.", path);
+    return rc == STORE_OK ? 0 : -1;
+}
+
+static int admin_vacuum(struct ledger *ledger, struct err *err)
+{
+    bool more = true;
+    int rc = STORE_OK;
+    while (more && rc == STORE_OK) {
+        pthread_mutex_lock(&ledger->store_mutex);
+        rc = ledger->store->ops->care(ledger->store, &more, err);
+        pthread_mutex_unlock(&ledger->store_mutex);
+    }
+    return rc == STORE_OK ? 0 : -1;
+}
+
+int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,
+                 const char ***findings, size_t *count, struct err *err)
+{
+    struct audit audit = {.ledger = ledger, .arena = arena, .err = err};
+    int rc = 0;
+    *findings = NULL;
+    *count = 0;
+    if (atomic_load(&ledger->broken))
+        return commit_broken(err);
+    switch (what) {
+    case ADMIN_CHECK:
+        audit.findings = arena_alloc(arena, AUDIT_FINDINGS * sizeof(*audit.findings));
+        rc = audit_run(&audit);
+        *findings = audit.findings;
+        *count = audit.count;
+        return rc;
+    case ADMIN_BACKUP:
+        return admin_backup(ledger, path, err);
+    case ADMIN_VACUUM:
+        return admin_vacuum(ledger, err);
+    }
+    return err_set(err, "bad_admin", "There is no such admin operation.");
+}

@@ -1,0 +1,74 @@
+/* The hash-chained event log. Heads are kept in `stream` rows, so that an append reads one row. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "ledger/event.h"
+#include "ledger/rows.h"
+#include "ledger/tx.h"
+
+static void array_put_text(json_t *array, const char *text)
+{
+    json_array_append_new(array, text ? json_text(text, strlen(text)) : json_null());
+}
+
+void event_hash(const struct event *event, char hex[65])
+{
+    struct arena arena = {0};
+    json_t *parts = json_array();
+    json_t *body = event->body ? json_loads(event->body, JSON_DECODE_ANY, NULL) : NULL;
+    array_put_text(parts, event->stream);
+    json_array_append_new(parts, json_integer(event->seq));
+    json_array_append_new(parts, json_integer(event->at));
+    array_put_text(parts, event->actor);
+    array_put_text(parts, event->type);
+    json_array_append_new(parts, body ? body : json_null());
+    json_array_append_new(parts, json_integer(event->v));
+    array_put_text(parts, event->prev);
+    const char *text = json_print(&arena, parts);
+    hash_hex(text, strlen(text), hex);
+    json_decref(parts);
+    arena_fini(&arena);
+}
+
+static int event_write(struct tx *tx, struct event *event)
+{
+    struct stream head = {.name = event->stream};
+    char hex[HASH_HEX];
+    int rc = tx_get(tx, &stream_record, &head);
+    if (rc && rc != LEDGER_NONE)
+        return rc;
+    event->seq = head.seq + 1;
+    event->at = tx->now;
+    event->actor = tx->actor ? tx->actor : "system";
+    event->prev = head.hash ? head.hash : "";
+    event_hash(event, hex);
+    event->hash = hex;
+    rc = tx_put(tx, &event_record, event);
+    if (rc)
+        return rc;
+    head.seq = event->seq;
+    head.hash = hex;
+    tx_touch(tx, "stream:", event->stream);
+    return tx_put(tx, &stream_record, &head);
+}
+
+int event_append(struct tx *tx, const char *stream, const char *type, json_t *body)
+{
+    struct event event = {.stream = stream, .type = type, .v = 1};
+    event.body = body ? json_print(tx->arena, body) : NULL;
+    json_decref(body);
+    return event_write(tx, &event);
+}
+
+int event_put(struct tx *tx, const struct event *event)
+{
+    struct event copy = {
+        .stream = event->stream,
+        .type = event->type,
+        .body = event->body,
+        .v = event->v ? event->v : 1,
+    };
+    return event_write(tx, &copy);
+}

@@ -1,0 +1,219 @@
+/* Reading: rows, lists, events, counts, blobs. Reads stand between two transactions. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "ledger/commit.h"
+#include "ledger/ledger.h"
+#include "ledger/store.h"
+#include "ledger/tx.h"
+
+/* Locks the store for a read; -1 where nobody can say any more what is in it. */
+static int read_begin(struct ledger *ledger, struct err *err)
+{
+    pthread_mutex_lock(&ledger->store_mutex);
+    if (!atomic_load(&ledger->broken))
+        return 0;
+    pthread_mutex_unlock(&ledger->store_mutex);
+    return commit_broken(err);
+}
+
+static void read_end(struct ledger *ledger)
+{
+    pthread_mutex_unlock(&ledger->store_mutex);
+}
+
+static int read_scan(struct ledger *ledger, const struct scan *scan, struct arena *arena,
+                     void **rows, size_t *count, struct err *err)
+{
+    *count = 0;
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    int rc = ledger->store->ops->scan(ledger->store, scan, arena, rows, count, err);
+    read_end(ledger);
+    return rc == STORE_OK ? 0 : -1;
+}
+
+int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,
+               struct err *err)
+{
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    int rc = ledger->store->ops->get(ledger->store, record, row, arena, err);
+    read_end(ledger);
+    return rc == STORE_OK ? 0 : rc == STORE_NONE ? LEDGER_NONE : -1;
+}
+
+int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, size_t max,
+                struct arena *arena, struct event **events, size_t *count, struct err *err)
+{
+    void *rows = NULL;
+    struct scan scan = {
+        .record = &event_record,
+        .eq = {value_text(stream)},
+        .eq_count = 1,
+        .has_low = true,
+        .low = value_int(from_seq),
+        .max = max ? max : LIMIT_LIST,
+    };
+    int rc = read_scan(ledger, &scan, arena, &rows, count, err);
+    *events = rows;
+    return rc;
+}
+
+/* ---- lists ---- */
+
+static struct scan scan_tasks(const char *agent, const char *state, int64_t below)
+{
+    struct scan scan = {.record = &task_record, .descending = true};
+    scan.index = agent && state ? "task_agent_state_seq"
+                 : agent        ? "task_agent_seq"
+                 : state        ? "task_state_seq"
+                                : "task_seq";
+    if (agent)
+        scan.eq[scan.eq_count++] = value_text(agent);
+    if (state)
+        scan.eq[scan.eq_count++] = value_text(state);
+    scan.has_high = below > 0;
+    scan.high = value_int(below - 1);
+    return scan;
+}
+
+static struct scan scan_prefix(struct arena *arena, const char *prefix)
+{
+    return (struct scan){
+        .record = &task_record,
+        .has_low = true,
+        .has_high = true,
+        .low = value_text(prefix ? prefix : ""),
+        .high = value_text(arena_printf(arena, "%s\x7f", prefix ? prefix : "")),
+    };
+}
+
+static struct scan scan_ended(const char *agent, const char *key, int64_t after)
+{
+    return (struct scan){
+        .record = &task_record,
+        .index = "task_ended",
+        .eq = {value_text(agent), value_text(key)},
+        .eq_count = 2,
+        .has_low = true,
+        .low = value_int((after > 0 ? after : 0) + 1),
+    };
+}
+
+/* All rows, or those whose first index column is `of`. */
+static struct scan scan_of(const struct record *record, const char *index, const char *of)
+{
+    return (struct scan){
+        .record = record,
+        .index = index,
+        .eq = {value_text(of)},
+        .eq_count = of ? 1 : 0,
+    };
+}
+
+/* Three walks by age, merged: open tasks of one agent or of all. */
+static int list_open(struct ledger *ledger, const char *agent, int64_t after, size_t max,
+                     struct arena *arena, void **rows, size_t *count, struct err *err)
+{
+    static const char *const open[] = {TASK_QUEUED, TASK_WORKING, TASK_WAITING};
+    struct task *part[3], *merged;
+    size_t have[3], at[3] = {0}, n = 0;
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    int rc = STORE_OK;
+    for (size_t i = 0; i < 3 && rc == STORE_OK; i++) {
+        void *found = NULL;
+        struct scan scan = scan_tasks(agent, open[i], 0);
+        scan.descending = false;
+        scan.has_low = after > 0;
+        scan.low = value_int(after + 1);
+        scan.max = max;
+        rc = ledger->store->ops->scan(ledger->store, &scan, arena, &found, &have[i], err);
+        part[i] = found;
+    }
+    read_end(ledger);
+    if (rc != STORE_OK)
+        return -1;
+    merged = arena_alloc(arena, (have[0] + have[1] + have[2] + 1) * sizeof(*merged));
+    for (; n < max; n++) {
+        int best = -1;
+        for (int i = 0; i < 3; i++)
+            if (at[i] < have[i] && (best < 0 || part[i][at[i]].seq < part[best][at[best]].seq))
+                best = i;
+        if (best < 0)
+            break;
+        merged[n] = part[best][at[best]++];
+    }
+    *rows = merged;
+    *count = n;
+    return 0;
+}
+
+int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
+                 int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,
+                 struct err *err)
+{
+    struct scan scan = {0};
+    *rows = NULL;
+    *count = 0;
+    max = max ? max : LIMIT_LIST;
+    switch (list) {
+    case LIST_TASKS:
+        scan = scan_tasks(a, b, cursor);
+        break;
+    case LIST_TASKS_OPEN:
+        return list_open(ledger, a, cursor, max, arena, rows, count, err);
+    case LIST_TASKS_BY_PREFIX:
+        scan = scan_prefix(arena, a);
+        break;
+    case LIST_TASKS_OF_SESSION:
+        scan = scan_ended(a, b, cursor);
+        break;
+    case LIST_CHILDREN:
+        scan = scan_of(&task_record, "task_parent", a);
+        break;
+    case LIST_CALLS:
+        scan = scan_of(&call_record, NULL, a);
+        break;
+    case LIST_WAITS:
+        scan = scan_of(&wait_record, NULL, a);
+        break;
+    case LIST_EFFECTS:
+        scan = scan_of(&effect_record, "effect_task", a);
+        break;
+    case LIST_EFFECTS_BY_STATE:
+        scan = scan_of(&effect_record, "effect_state", a);
+        break;
+    case LIST_SESSIONS:
+        scan = scan_of(&session_record, "session_updated", a);
+        scan.descending = true;
+        break;
+    case LIST_AGENTS:
+        scan = scan_of(&agent_record, NULL, NULL);
+        break;
+    }
+    if (!scan.record)
+        return err_set(err, "bad_list", "There is no list %d.", (int)list);
+    scan.max = max;
+    return read_scan(ledger, &scan, arena, rows, count, err);
+}
+
+int ledger_count(struct ledger *ledger, const char *agent, struct ledger_counts *counts,
+                 struct err *err)
+{
+    tally_count(&ledger->tally, agent, counts);
+    return atomic_load(&ledger->broken) ? commit_broken(err) : 0;
+}
+
+int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena, char **bytes,
+                    size_t *len, struct err *err)
+{
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    int rc = ledger->store->ops->blob_get(ledger->store, hex, arena, bytes, len, err);
+    read_end(ledger);
+    return rc == STORE_OK ? 0 : rc == STORE_NONE ? LEDGER_NONE : -1;
+}

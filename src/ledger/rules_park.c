@@ -1,0 +1,83 @@
+/* PARK: a turn gives its thread back until what it waits for is there. */
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "ledger/event.h"
+#include "ledger/loop.h"
+#include "ledger/rules.h"
+#include "ledger/wait.h"
+
+enum { PARK_NAMED = 16 /* waits named in the event; their rows have them all */ };
+
+static int park_check(struct tx *tx, const struct op *op)
+{
+    if (op->park.count == 0)
+        return tx_refuse(tx, LEDGER_REFUSED, "no_waits", "Task %s parks for nothing.", op->task_id);
+    if (!str_eq(op->park.mode, "all") && !str_eq(op->park.mode, "any"))
+        return tx_refuse(tx, LEDGER_REFUSED, "bad_mode", "A wait's mode is all or any, not %s.",
+                         op->park.mode ? op->park.mode : "absent");
+    for (size_t i = 0; i < op->park.count; i++)
+        if (str_is_empty(op->park.waits[i].kind) || str_is_empty(op->park.waits[i].id))
+            return tx_refuse(tx, LEDGER_REFUSED, "bad_wait", "Wait %zu names nothing.", i);
+    return 0;
+}
+
+static json_t *park_body(const struct wait *waits, size_t count, const char *mode)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count && i < PARK_NAMED; i++) {
+        json_t *wait = json_object();
+        json_set_text(wait, waits[i].kind, waits[i].id);
+        json_array_append_new(list, wait);
+    }
+    return json_pack("{s:s,s:I,s:o}", "mode", mode, "count", (json_int_t)count, "waits", list);
+}
+
+static int park_waiting(struct tx *tx, struct task *task, const struct wait *waits, size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = tx_put(tx, &wait_record, &waits[i]);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (str_eq(waits[i].kind, "task") && !waits[i].satisfied)
+            rc = loop_check(tx, task->id, waits[i].id);
+    task->state = TASK_WAITING;
+    task->ready_at = wait_next_timer(waits, count);
+    return rc;
+}
+
+int rule_park(struct tx *tx, const struct op *op)
+{
+    struct task *task;
+    int rc = park_check(tx, op);
+    if (rc == 0)
+        rc = task_get_fenced(tx, op->task_id, op->fence, &task);
+    if (rc)
+        return rc;
+    if (task->cancel)
+        return task_end_cancelled(tx, task);
+    struct wait *waits = arena_alloc(tx->arena, op->park.count * sizeof(*waits));
+    for (size_t i = 0; i < op->park.count && rc == 0; i++) {
+        waits[i] = op->park.waits[i];
+        waits[i].task = task->id;
+        waits[i].created_at = tx->now;
+        rc = wait_look(tx, &waits[i]);
+    }
+    if (rc)
+        return rc;
+    task->wait_mode = op->park.mode;
+    task->worker = NULL;
+    if (wait_is_over(waits, op->park.count, op->park.mode)) {
+        task->state = TASK_QUEUED;
+        task->ready_at = tx->now;
+        task->wait_mode = NULL;
+    } else {
+        rc = park_waiting(tx, task, waits, op->park.count);
+    }
+    if (rc == 0)
+        rc = task_put(tx, task, TASK_WORKING);
+    if (rc)
+        return rc;
+    return event_append(tx, task->id, "task.parked",
+                        park_body(waits, op->park.count, op->park.mode));
+}

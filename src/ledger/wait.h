@@ -1,0 +1,21 @@
+/* Questions about waits that parking asks before it writes them. */
+#ifndef HQ_LEDGER_WAIT_H
+#define HQ_LEDGER_WAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tx;
+struct wait;
+
+/* Sets wait->satisfied from what is true now. LEDGER_NONE: the awaited task does not exist. */
+int wait_look(struct tx *tx, struct wait *wait);
+
+/* True where a turn in that mode ("all", "any") has what it waits for. */
+bool wait_is_over(const struct wait *waits, size_t count, const char *mode);
+
+/* When the earliest unsatisfied timer is due (ms); 0: there is none. */
+int64_t wait_next_timer(const struct wait *waits, size_t count);
+
+#endif
