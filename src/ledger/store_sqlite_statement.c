@@ -12,12 +12,13 @@
 
 /* ---- results ---- */
 
-static bool is_full(struct store_sqlite *sqlite, int rc)
+/* SQLite names ENOSPC only; a quota is an I/O error to it, told apart by errno right after the call
+ * (sqlite3_system_errno is 0 for a failed COMMIT). */
+static bool is_full(int rc, int number)
 {
-    if ((rc & 0xff) == SQLITE_FULL)
-        return true;
-    int number = sqlite3_system_errno(sqlite->db);
-    return (rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT || number == EFBIG);
+    return (rc & 0xff) == SQLITE_FULL ||
+           ((rc & 0xff) == SQLITE_IOERR &&
+            (number == ENOSPC || number == EDQUOT || number == EFBIG));
 }
 
 static const char *code_of(int rc)
@@ -38,9 +39,10 @@ static const char *code_of(int rc)
 
 int sqlite_result(struct store_sqlite *sqlite, int rc, const char *what, struct err *err)
 {
+    int number = errno;
     if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
         return STORE_OK;
-    if (is_full(sqlite, rc)) {
+    if (is_full(rc, number)) {
         err_set(err, "store_full", "%s: no space is left in %s", what, sqlite->dir);
         err_hint(err, "free some disk space; nothing that was acknowledged is lost");
         sqlite_rollback(&sqlite->store);
