@@ -5,6 +5,7 @@
 enum {
     LIMIT_JSON_DEPTH = 64,               /* jansson recurses; real payloads nest under 20 */
     LIMIT_YAML_DEPTH = 64,               /* same reason for the YAML reader */
+    LIMIT_YAML_KEY = 256,                /* names of agents and providers are under 40 bytes */
     LIMIT_CONFIG_BYTES = 1 << 20,        /* a company's file is a few kB */
     LIMIT_FINDINGS = 100,                /* nobody reads more at once; all errors are counted */
     LIMIT_HOOK_BODY = 262144,            /* OpenClaw's hooks.maxBodyBytes default */

@@ -278,7 +278,7 @@ static void check_name(struct check *check, const struct item *item, const char 
     bool is_agent = strcmp(item->name, "agents") == 0;
     if (is_agent ? !value_is_id(name) : !value_is_provider(name)) {
         finding_error(check->findings, at, "%s: \"%s\" is not a name (a-z, 0-9 and %s, at most 40)",
-                      item->name, name, is_agent ? "-" : "- _ .");
+                      item->name, name, is_agent ? "-" : "- _");
         finding_hint(check->findings, "names go into paths and tokens: write it in small letters");
     } else if (is_agent && str_in(name, reserved)) {
         finding_error(check->findings, at, "%s: \"%s\" is a reserved name", item->name, name);

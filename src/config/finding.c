@@ -8,6 +8,8 @@
 #include "base/str.h"
 #include "config/finding.h"
 
+enum { SECRET_PREFIX_MAX = 8 };
+
 void findings_init(struct findings *findings, struct arena *arena)
 {
     *findings = (struct findings){.arena = arena};
@@ -32,7 +34,7 @@ bool text_looks_secret(const char *text, size_t len)
     static const char *const prefixes[] = {"sk-",  "AIza", "xoxb-", "xoxp-",  "xapp-", "ghp_",
                                            "gho_", "eyJ",  "AKIA",  "glpat-", "sk_",   NULL};
     for (const char *const *prefix = prefixes; *prefix; prefix++)
-        if (len > strlen(*prefix) && strncmp(text, *prefix, strlen(*prefix)) == 0)
+        if (len >= strlen(*prefix) && strncmp(text, *prefix, strlen(*prefix)) == 0)
             return true;
     return false;
 }
@@ -49,46 +51,50 @@ static bool word_names_secret(const char *line, const char *end)
     return false;
 }
 
-/* Stars the value at `at` up to the end of a flow item; keeps one star per code point. */
-static char *star_value(char *at)
+static bool is_word_char(char c)
 {
-    char *out = at;
-    for (; *at && *at != ',' && *at != '}' && *at != ']'; at++)
-        if (((unsigned char)*at & 0xc0) != 0x80)
-            *out++ = *at == ' ' || *at == '\t' ? *at : '*';
-    memmove(out, at, strlen(at) + 1);
-    return out;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
-/* "//name:password@host": stars what stands before the "@". */
-static void star_user_info(char *line)
+/* True where a secret's value starts at `at`: it looks like one, or stands behind a word that names
+ * one ("api_key: x"; a map there only refers to it), or is the "name:password@" of a URL. */
+static bool secret_starts(const char *line, const char *at)
 {
-    for (char *at = strstr(line, "//"); at; at = strstr(at, "//")) {
-        at += 2;
-        char *end = at + strcspn(at, " \t/@\"'");
-        for (; *end == '@' && at < end; at++)
-            *at = '*';
-    }
+    if (at == line)
+        return text_looks_secret(at, SECRET_PREFIX_MAX);
+    if (at - line >= 2 && at[-1] == '/' && at[-2] == '/')
+        return at[strcspn(at, " \t/@\"'")] == '@';
+    if (!is_word_char(at[-1]) && text_looks_secret(at, SECRET_PREFIX_MAX))
+        return true;
+    if (strchr(" \t{#&*", *at))
+        return false;
+    const char *colon = at;
+    while (colon > line && strchr(" \t", colon[-1]))
+        colon--;
+    if (colon == line || colon[-1] != ':')
+        return false;
+    const char *end = colon - 1;
+    end -= end > line && strchr("\"'", end[-1]) != NULL;
+    return word_names_secret(line, end);
 }
 
-static void star_secrets(char *line)
+/* Copies a line with its secrets starred, one star for each code point, up to the end of a flow
+ * item: places keep their columns. */
+static void copy_starred(char *out, const char *line)
 {
-    star_user_info(line);
-    for (char *at = line; *at; at++) {
-        bool starts = at == line || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789-_",
-                                            at[-1]);
-        if (starts && text_looks_secret(at, strlen(at)))
-            at = star_value(at);
-        if (*at == ':') {
-            const char *end = at > line && strchr("\"'", at[-1]) ? at - 1 : at;
-            char *value = at + 1 + strspn(at + 1, " \t");
-            if (word_names_secret(line, end) && *value && !strchr("{#&*", *value))
-                at = star_value(value);
-        }
-        if (!*at)
-            break;
+    bool starring = false;
+    for (const char *at = line; *at; at++) {
+        if (starring && strchr(",}]@", *at))
+            starring = false;
+        else if (!starring && secret_starts(line, at))
+            starring = true;
+        if (!starring || strchr(" \t", *at))
+            *out++ = *at;
+        else if (((unsigned char)*at & 0xc0) != 0x80)
+            *out++ = '*';
     }
+    *out = '\0';
 }
 
 static void add_line(struct findings *findings, size_t *cap, const char *at, size_t len)
@@ -101,8 +107,9 @@ static void add_line(struct findings *findings, size_t *cap, const char *at, siz
         findings->lines = lines;
         *cap = bigger;
     }
-    char *line = arena_memdup(findings->arena, at, len);
-    star_secrets(line);
+    const char *plain = arena_memdup(findings->arena, at, len);
+    char *line = arena_alloc(findings->arena, len + 1);
+    copy_starred(line, plain);
     findings->lines[findings->line_count++] = line;
 }
 

@@ -180,7 +180,7 @@ static const struct config_key *child_of(const struct config_key *key, const cha
     return NULL;
 }
 
-const struct config_key *config_key_find(const char *path)
+static const struct config_key *find_key(const char *path, bool *later)
 {
     const struct config_key *key = &root;
     bool name_is_next = false;
@@ -190,10 +190,23 @@ const struct config_key *config_key_find(const char *path)
             return NULL;
         if (!name_is_next)
             key = child_of(key, path, len);
+        *later = *later || (key && key->later);
         name_is_next = key && key->kind == KEY_NAMED && !name_is_next;
         path += len + (path[len] == '.');
     }
     return key;
+}
+
+const struct config_key *config_key_find(const char *path)
+{
+    bool later = false;
+    return find_key(path, &later);
+}
+
+bool config_key_is_later(const char *path)
+{
+    bool later = false;
+    return find_key(path, &later) && later;
 }
 
 struct walk {

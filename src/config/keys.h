@@ -56,6 +56,9 @@ const struct config_key *config_keys(void);
  * NULL where there is none. */
 const struct config_key *config_key_find(const char *path);
 
+/* True where the key or a map around it is known but does nothing in this version. */
+bool config_key_is_later(const char *path);
+
 /* Calls `visit` for every key, parents first, with its dotted path ("agents.*.port"). */
 void config_key_walk(void (*visit)(void *ctx, const char *path, const struct config_key *key),
                      void *ctx);

@@ -1,7 +1,6 @@
 /* The forms of values: numbers in a range, durations, addresses, ids. */
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +44,7 @@ bool value_usd(const json_t *value, int64_t *micro_usd)
     double usd = json_number_value(value);
     if (!(usd >= 0) || usd > 1e9)
         return false;
-    *micro_usd = llround(usd * 1e6);
+    *micro_usd = (int64_t)(usd * 1e6 + 0.5);
     return true;
 }
 
@@ -62,7 +61,7 @@ bool value_is_id(const char *text)
 
 bool value_is_provider(const char *text)
 {
-    return !strchr("-_.", *text) && made_of(text, LOWER_DIGITS "-_.", ID_MAX);
+    return !strchr("-_", *text) && made_of(text, LOWER_DIGITS "-_", ID_MAX);
 }
 
 bool value_is_model(const char *text)

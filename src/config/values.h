@@ -22,7 +22,7 @@ bool value_int(const json_t *value, const struct config_key *key, int64_t *out);
 bool value_duration(const json_t *value, const struct config_key *key, int64_t *ms);
 bool value_usd(const json_t *value, int64_t *micro_usd);
 bool value_is_id(const char *text);       /* a-z 0-9 -, no - in front, ≤ 40 */
-bool value_is_provider(const char *text); /* the same with _ and . */
+bool value_is_provider(const char *text); /* the same with _ */
 bool value_is_model(const char *text);    /* provider/name */
 bool value_is_env(const char *text);
 bool value_is_url(const char *text); /* http(s)://host…, without user information */

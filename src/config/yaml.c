@@ -1,6 +1,7 @@
 /* libyaml's events become jansson values; every value's place is kept under its JSON pointer. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -12,6 +13,7 @@
 
 struct spot {
     struct place key, value;
+    unsigned number; /* of the collection, for the names of its members' spots */
 };
 
 struct reader {
@@ -21,11 +23,12 @@ struct reader {
     struct findings *findings;
     struct arena *arena;
     const char *bytes;
+    unsigned collections;
     int depth;
     bool stopped;
 };
 
-static json_t *read_node(struct reader *reader, const char *pointer);
+static json_t *read_node(struct reader *reader, struct spot *spot);
 
 static struct place place_of(yaml_mark_t mark)
 {
@@ -49,14 +52,28 @@ static struct place place_at_offset(const char *bytes, size_t offset)
     return at;
 }
 
-static struct spot *spot_of(struct reader *reader, const char *pointer)
+static char *spot_name(struct arena *arena, unsigned parent, const char *name)
 {
-    struct spot *spot = map_get(&reader->document->places, pointer);
-    if (!spot) {
-        spot = arena_alloc(reader->arena, sizeof(*spot));
-        map_put(&reader->document->places, pointer, spot);
-    }
+    return arena_printf(arena, "%u/%s", parent, name);
+}
+
+static struct spot *spot_new(struct reader *reader, unsigned parent, const char *name)
+{
+    struct spot *spot = arena_alloc(reader->arena, sizeof(*spot));
+    map_put(&reader->document->places, spot_name(reader->arena, parent, name), spot);
     return spot;
+}
+
+/* libyaml puts the end of the text onto a line of its own. */
+static struct place within_text(const struct findings *findings, struct place at)
+{
+    if ((size_t)at.line <= findings->line_count || !findings->line_count)
+        return at;
+    const char *last = findings->lines[findings->line_count - 1];
+    at = (struct place){(int)findings->line_count, 1};
+    for (; *last; last++)
+        at.column += ((unsigned char)*last & 0xc0) != 0x80;
+    return at;
 }
 
 static void report_syntax(struct reader *reader)
@@ -67,8 +84,8 @@ static void report_syntax(struct reader *reader)
     struct place at = parser->error == YAML_READER_ERROR
                           ? place_at_offset(reader->bytes, parser->problem_offset)
                           : place_of(parser->problem_mark);
-    finding_error(reader->findings, at, "this is not YAML: %s%s%s", problem, *context ? " " : "",
-                  context);
+    finding_error(reader->findings, within_text(reader->findings, at), "this is not YAML: %s%s%s",
+                  problem, *context ? " " : "", context);
     if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
         finding_hint(reader->findings, "indent with spaces, not tabs; quote text that starts with "
                                        "a special character");
@@ -195,14 +212,15 @@ static json_t *read_scalar(struct reader *reader)
     return value ? value : json_null();
 }
 
-static json_t *read_sequence(struct reader *reader, const char *pointer)
+static json_t *read_sequence(struct reader *reader, const struct spot *spot)
 {
     json_t *array = json_array();
     refuse_decoration(reader, reader->event.data.sequence_start.anchor,
                       reader->event.data.sequence_start.tag);
     while (next_event(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
-        char *child = arena_printf(reader->arena, "%s/%zu", pointer, json_array_size(array));
-        json_t *value = read_node(reader, child);
+        char index[24];
+        snprintf(index, sizeof(index), "%zu", json_array_size(array));
+        json_t *value = read_node(reader, spot_new(reader, spot->number, index));
         if (reader->stopped) {
             json_decref(value);
             break;
@@ -218,7 +236,7 @@ static char *read_key(struct reader *reader)
     yaml_event_t *event = &reader->event;
     if (event->type != YAML_SCALAR_EVENT) {
         finding_error(reader->findings, here(reader), "a key must be plain text");
-        json_decref(read_node(reader, "?"));
+        json_decref(read_node(reader, &(struct spot){0}));
         return NULL;
     }
     const char *text = (const char *)event->data.scalar.value;
@@ -227,37 +245,53 @@ static char *read_key(struct reader *reader)
         finding_error(reader->findings, here(reader), "a key with a NUL character is refused");
         return NULL;
     }
+    if (strlen(text) > LIMIT_YAML_KEY) {
+        finding_error(reader->findings, here(reader), "a key of more than %d bytes is refused",
+                      LIMIT_YAML_KEY);
+        return NULL;
+    }
     return arena_strdup(reader->arena, text);
 }
 
-static void read_pair(struct reader *reader, json_t *object, const char *pointer)
+/* The spot for a key that may be kept, or NULL for one that is here already: that is refused. */
+static struct spot *claim_spot(struct reader *reader, const struct spot *parent, const char *key,
+                               struct place at)
 {
-    struct place at = here(reader);
-    char *key = read_key(reader);
-    bool twice = key && json_object_get(object, key);
-    char *child = key && !twice ? yaml_pointer(reader->arena, pointer, key) : "?";
-    if (twice) {
-        struct spot *first = spot_of(reader, yaml_pointer(reader->arena, pointer, key));
+    char *name = yaml_pointer(reader->arena, "", key) + 1;
+    const struct spot *first =
+        map_get(&reader->document->places, spot_name(reader->arena, parent->number, name));
+    if (first) {
         finding_error(reader->findings, at, "%s: this key is here twice (first on line %d)", key,
                       first->key.line);
+        return NULL;
     }
+    return spot_new(reader, parent->number, name);
+}
+
+static void read_pair(struct reader *reader, json_t *object, const struct spot *parent)
+{
+    struct place at = here(reader);
+    struct spot dropped = {0};
+    char *key = read_key(reader);
+    struct spot *spot = key ? claim_spot(reader, parent, key, at) : NULL;
     if (reader->stopped || !next_event(reader))
         return;
-    spot_of(reader, child)->key = at;
-    json_t *value = read_node(reader, child);
-    if (value && key && !twice && !reader->stopped)
+    if (spot)
+        spot->key = at;
+    json_t *value = read_node(reader, spot ? spot : &dropped);
+    if (value && spot && !reader->stopped)
         json_object_set_new(object, key, value);
     else
         json_decref(value);
 }
 
-static json_t *read_mapping(struct reader *reader, const char *pointer)
+static json_t *read_mapping(struct reader *reader, const struct spot *spot)
 {
     json_t *object = json_object();
     refuse_decoration(reader, reader->event.data.mapping_start.anchor,
                       reader->event.data.mapping_start.tag);
     while (!reader->stopped && next_event(reader) && reader->event.type != YAML_MAPPING_END_EVENT)
-        read_pair(reader, object, pointer);
+        read_pair(reader, object, spot);
     return object;
 }
 
@@ -270,28 +304,29 @@ static bool too_deep(struct reader *reader)
     return true;
 }
 
-static json_t *read_collection(struct reader *reader, const char *pointer)
+static json_t *read_collection(struct reader *reader, struct spot *spot)
 {
     if (too_deep(reader))
         return NULL;
     reader->depth++;
-    json_t *value = reader->event.type == YAML_SEQUENCE_START_EVENT ? read_sequence(reader, pointer)
-                                                                    : read_mapping(reader, pointer);
+    spot->number = ++reader->collections;
+    json_t *value = reader->event.type == YAML_SEQUENCE_START_EVENT ? read_sequence(reader, spot)
+                                                                    : read_mapping(reader, spot);
     reader->depth--;
     return value;
 }
 
 /* Returns the value that the current event begins (a new reference), or NULL for an alias and where
  * reading stopped. */
-static json_t *read_node(struct reader *reader, const char *pointer)
+static json_t *read_node(struct reader *reader, struct spot *spot)
 {
-    spot_of(reader, pointer)->value = here(reader);
+    spot->value = here(reader);
     switch (reader->event.type) {
     case YAML_SCALAR_EVENT:
         return read_scalar(reader);
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
-        return read_collection(reader, pointer);
+        return read_collection(reader, spot);
     case YAML_ALIAS_EVENT:
         finding_error(reader->findings, here(reader), "aliases (*%s) are refused",
                       (const char *)reader->event.data.alias.anchor);
@@ -317,7 +352,7 @@ static void read_stream(struct reader *reader)
         }
         seen = true;
         if (next_event(reader))
-            reader->document->root = read_node(reader, "");
+            reader->document->root = read_node(reader, spot_new(reader, 0, ""));
     }
 }
 
@@ -374,15 +409,31 @@ void yaml_close(struct yaml_document *document)
     map_fini(&document->places);
 }
 
+/* Walks down the pointer, collection by collection. */
+static const struct spot *find_spot(const struct yaml_document *document, const char *pointer)
+{
+    char name[2 * LIMIT_YAML_KEY + 16];
+    const struct spot *spot = map_get(&document->places, "0/");
+    while (spot && *pointer == '/') {
+        size_t len = strcspn(++pointer, "/");
+        if (len > 2 * LIMIT_YAML_KEY)
+            return NULL;
+        snprintf(name, sizeof(name), "%u/%.*s", spot->number, (int)len, pointer);
+        spot = spot->number ? map_get(&document->places, name) : NULL;
+        pointer += len;
+    }
+    return spot;
+}
+
 struct place yaml_place(const struct yaml_document *document, const char *pointer)
 {
-    const struct spot *spot = map_get(&document->places, pointer);
+    const struct spot *spot = find_spot(document, pointer);
     return spot ? spot->value : (struct place){0};
 }
 
 struct place yaml_key_place(const struct yaml_document *document, const char *pointer)
 {
-    const struct spot *spot = map_get(&document->places, pointer);
+    const struct spot *spot = find_spot(document, pointer);
     if (!spot)
         return (struct place){0};
     return spot->key.line ? spot->key : spot->value;

@@ -1,0 +1,153 @@
+/* Secrets: made once and whole, read only where nobody else may. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "config/secret.h"
+
+static char dir[] = "/tmp/hq-secret-XXXXXX";
+static struct arena arena;
+static struct config_agent agents[2] = {{.id = "manager", .model = "m/x"}, {.id = "webster"}};
+static struct config config;
+
+static char *in_dir(const char *name)
+{
+    return arena_printf(&arena, "%s/%s", dir, name);
+}
+
+static void put_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static int setup(void **state)
+{
+    arena_init(&arena);
+    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+    if (!mkdtemp(dir))
+        return -1;
+    config = (struct config){.dir = dir, .agents = agents, .agent_count = 2};
+    config.secrets = in_dir("secrets");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char *command = arena_printf(&arena, "rm -rf '%s'", dir);
+    int failed = system(command);
+    arena_fini(&arena);
+    return failed;
+}
+
+static void missing_tokens_are_made_once(void **state)
+{
+    struct err err;
+    struct stat info;
+    assert_int_equal(secret_make_tokens(&config, &err), 5);
+    assert_int_equal(stat(config.secrets, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700);
+    assert_int_equal(stat(in_dir("secrets/manager.hooks.token"), &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0600);
+    char *first = secret_read(&config, "manager.token", &arena, &err);
+    assert_non_null(first);
+    assert_int_equal(strlen(first), 64);
+    assert_string_not_equal(first, secret_read(&config, "operator.token", &arena, &err));
+    assert_int_equal(secret_make_tokens(&config, &err), 0);
+    assert_string_equal(first, secret_read(&config, "manager.token", &arena, &err));
+    assert_int_equal(unlink(in_dir("secrets/webster.token")), 0);
+    assert_int_equal(secret_make_tokens(&config, &err), 1);
+}
+
+static void open_files_and_folders_are_refused(void **state)
+{
+    struct err err;
+    assert_int_equal(secret_make_tokens(&config, &err), 5);
+    chmod(in_dir("secrets/manager.token"), 0640);
+    assert_null(secret_read(&config, "manager.token", &arena, &err));
+    assert_non_null(strstr(err.message, "has mode 0640: other users must not read it"));
+    assert_string_equal(err.hint, arena_printf(&arena, "chmod 600 %s/secrets/manager.token", dir));
+    chmod(in_dir("secrets/manager.token"), 0400);
+    assert_non_null(secret_read(&config, "manager.token", &arena, &err));
+    chmod(config.secrets, 0755);
+    assert_int_equal(secret_make_tokens(&config, &err), -1);
+    assert_string_equal(err.hint, arena_printf(&arena, "chmod 700 %s/secrets", dir));
+}
+
+static void what_is_no_secret_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {{"", "is empty"}, {" \n", "is empty"}, {"a\nb\n", "has more than one line"}};
+    struct err err;
+    mkdir(config.secrets, 0700);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        put_file(in_dir("secrets/x"), cases[i].text, 0600);
+        assert_null(secret_read(&config, "x", &arena, &err));
+        assert_non_null(strstr(err.message, cases[i].message));
+    }
+    assert_null(secret_read(&config, "absent", &arena, &err));
+    assert_non_null(strstr(err.message, "No such file"));
+    mkfifo(in_dir("secrets/pipe"), 0600);
+    assert_null(secret_read(&config, "pipe", &arena, &err));
+    assert_non_null(strstr(err.message, "is not a file"));
+    put_file(in_dir("secrets/x"), "  good \n", 0600);
+    assert_string_equal(secret_read(&config, "x", &arena, &err), "good");
+}
+
+static void references_are_resolved(void **state)
+{
+    struct err err;
+    struct config_secret secret = {.env = "HQ_TEST_SECRET"};
+    unsetenv("HQ_TEST_SECRET");
+    assert_null(secret_resolve(&secret, &arena, &err));
+    assert_string_equal(err.message, "the environment variable HQ_TEST_SECRET is not set");
+    setenv("HQ_TEST_SECRET", " value\n", 1);
+    assert_string_equal(secret_resolve(&secret, &arena, &err), "value");
+    put_file(in_dir("key"), "from file\n", 0600);
+    secret = (struct config_secret){.file = in_dir("key")};
+    assert_string_equal(secret_resolve(&secret, &arena, &err), "from file");
+}
+
+static void only_a_primary_models_secret_must_be_there(void **state)
+{
+    const struct config_model models[] = {
+        {.name = "m", .api = "openai-chat", .api_key = {.env = "HQ_NOT_SET", .at = {7, 3}}},
+        {.name = "mm", .api = "openai-chat", .api_key = {.file = "/nowhere", .at = {8, 3}}},
+        {.name = "free", .api = "openai-chat"},
+    };
+    struct finding *findings;
+    size_t count;
+    config.models = models;
+    config.model_count = 3;
+    config_check_secrets(&config, &arena, &findings, &count);
+    assert_int_equal(count, 2);
+    assert_true(findings[0].is_error && findings[0].line == 7);
+    assert_string_equal(findings[0].message, "m: the environment variable HQ_NOT_SET is not set");
+    assert_false(findings[1].is_error);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(missing_tokens_are_made_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(open_files_and_folders_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(references_are_resolved, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_a_primary_models_secret_must_be_there, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
