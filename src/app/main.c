@@ -1,9 +1,31 @@
 /* Where the program starts: the commands of the command line, and the processes that app builds. */
 #include <stddef.h>
 
+#include "app/gateway_process.h"
+#include "app/hub_process.h"
 #include "cli/cli.h"
 
+static const struct command hub_command = {
+    .name = "hub",
+    .group = "PLUMBING",
+    .usage = "",
+    .summary = "own the ledger and serve its API (run by the supervisor or a unit)",
+    .run = hub_main,
+};
+
+static const struct command gateway_command = {
+    .name = "gateway",
+    .group = "PLUMBING",
+    .usage = "AGENT",
+    .summary = "be one agent: its hooks and its turns (run by the supervisor or a unit)",
+    .min_args = 1,
+    .max_args = 1,
+    .run = gateway_main,
+};
+
 static const struct command *const plumbing[] = {
+    &hub_command,
+    &gateway_command,
     NULL,
 };
 

@@ -85,7 +85,7 @@ static const char *const *texts_of(struct build *build, const json_t *value)
 static int64_t int_of(const json_t *value, const char *path)
 {
     int64_t number = 0;
-    value_int(value, config_key_find(path), &number);
+    value_to_int(value, config_key_find(path), &number);
     return number;
 }
 

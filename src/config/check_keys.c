@@ -171,7 +171,7 @@ static bool value_fits(const struct item *item)
     case KEY_BOOL:
         return json_is_boolean(item->value);
     case KEY_INT:
-        return value_int(item->value, item->key, &number);
+        return value_to_int(item->value, item->key, &number);
     case KEY_PORT:
         return json_is_integer(item->value) && json_integer_value(item->value) >= 1 &&
                json_integer_value(item->value) <= 65535;

@@ -15,7 +15,7 @@ enum { ID_MAX = 40, SHOWN_MAX = 60 };
 
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
-bool value_int(const json_t *value, const struct config_key *key, int64_t *out)
+bool value_to_int(const json_t *value, const struct config_key *key, int64_t *out)
 {
     if (!json_is_integer(value))
         return false;

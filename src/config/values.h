@@ -18,7 +18,7 @@ struct listen {
 enum listen_result { LISTEN_OK, LISTEN_MALFORMED, LISTEN_WIDE };
 
 /* Each returns false where the value is not of that form, and leaves *out alone. */
-bool value_int(const json_t *value, const struct config_key *key, int64_t *out);
+bool value_to_int(const json_t *value, const struct config_key *key, int64_t *out);
 bool value_duration(const json_t *value, const struct config_key *key, int64_t *ms);
 bool value_usd(const json_t *value, int64_t *micro_usd);
 bool value_is_id(const char *text);       /* a-z 0-9 -, no - in front, ≤ 40 */
