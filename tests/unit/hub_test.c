@@ -29,7 +29,7 @@ static const struct config_agent agents[] = {
      .delegates = none, .fallbacks = none, .tools_allow = none, .model = "demo/m"},
 };
 
-struct place {
+struct company {
     struct arena arena;
     char dir[32];
     struct config config;
@@ -41,7 +41,7 @@ struct place {
 static int setup(void **state)
 {
     struct err err = {0};
-    struct place *place = calloc(1, sizeof(*place));
+    struct company *place = calloc(1, sizeof(*place));
     strcpy(place->dir, "/tmp/hq-hub-XXXXXX");
     assert_non_null(mkdtemp(place->dir));
     place->config = (struct config){
@@ -67,7 +67,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     char command[100];
     hub_close(place->hub);
     fetch_close(place->fetch);
@@ -78,7 +78,7 @@ static int teardown(void **state)
 }
 
 /* One exchange; the answer is a new reference, place->status its code. */
-static json_t *call(struct place *place, const char *token_file, const char *method,
+static json_t *call(struct company *place, const char *token_file, const char *method,
                     const char *path, const char *body)
 {
     struct arena arena = {0};
@@ -105,7 +105,7 @@ static json_t *call(struct place *place, const char *token_file, const char *met
     return answer;
 }
 
-static void expect(struct place *place, const char *token, const char *method, const char *path,
+static void expect(struct company *place, const char *token, const char *method, const char *path,
                    const char *body, int status, const char *code)
 {
     json_t *answer = call(place, token, method, path, body);
@@ -117,7 +117,7 @@ static void expect(struct place *place, const char *token, const char *method, c
 }
 
 /* Submits a task and returns its id in the arena. */
-static const char *submit(struct place *place, const char *agent, const char *key)
+static const char *submit(struct company *place, const char *agent, const char *key)
 {
     const char *body = arena_printf(&place->arena,
                                     "{\"agent\":\"%s\",\"instruction\":\"work\",\"key\":\"%s\"}",
@@ -130,7 +130,7 @@ static const char *submit(struct place *place, const char *agent, const char *ke
     return id;
 }
 
-static int64_t claim(struct place *place, const char *agent)
+static int64_t claim(struct company *place, const char *agent)
 {
     const char *token = arena_printf(&place->arena, "%s.token", agent);
     expect(place, token, "POST", "/v1/register",
@@ -150,7 +150,7 @@ static int64_t claim(struct place *place, const char *agent)
 
 static void strangers_and_doors_are_kept_to_their_rights(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     const char *hook = "{\"agent\":\"manager\",\"kind\":\"hook\",\"instruction\":\"x\",\"key\":\"a\"}";
     const char *ask = "{\"agent\":\"manager\",\"kind\":\"ask\",\"instruction\":\"x\",\"key\":\"a\"}";
     expect(place, NULL, "GET", "/v1/status", NULL, 401, "unauthorized");
@@ -171,20 +171,27 @@ static void strangers_and_doors_are_kept_to_their_rights(void **state)
            "{\"agent\":\"manager\",\"nonce\":\"n\",\"version\":\"0.1.0\"}", 403, "not_allowed");
 }
 
+static const char *finishing(struct company *place, const char *request, const char *id, int fence,
+                             const char *result)
+{
+    return arena_printf(&place->arena,
+                        "{\"request\":\"%s\",\"ops\":[{\"op\":\"finish\",\"task\":\"%s\",\"fence\":%d,"
+                        "\"handoff\":{\"v\":1,\"status\":\"complete\",\"result\":\"%s\"}}]}",
+                        request, id, fence, result);
+}
+
 static void nobody_writes_for_another_agent(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     const char *id = submit(place, "manager", "k");
     int64_t fence = claim(place, "manager");
-    const char *format = "{\"request\":\"%s\",\"ops\":[{\"op\":\"finish\",\"task\":\"%s\",\"fence\":%d,"
-                         "\"handoff\":{\"v\":1,\"status\":\"complete\",\"result\":\"%s\"}}]}";
-    const char *forged = arena_printf(&place->arena, format, "r1", id, (int)fence, "forged");
+    const char *forged = finishing(place, "r1", id, (int)fence, "forged");
     expect(place, "auditor.token", "POST", "/v1/batch", forged, 403, "not_allowed");
     expect(place, "operator.token", "POST", "/v1/batch", forged, 403, "not_allowed");
     expect(place, "manager.hooks.token", "POST", "/v1/batch", forged, 403, "not_allowed");
-    const char *stale = arena_printf(&place->arena, format, "r2", id, (int)fence - 1, "stale");
+    const char *stale = finishing(place, "r2", id, (int)fence - 1, "stale");
     expect(place, "manager.token", "POST", "/v1/batch", stale, 409, "lost");
-    const char *good = arena_printf(&place->arena, format, "r3", id, (int)fence, "good");
+    const char *good = finishing(place, "r3", id, (int)fence, "good");
     expect(place, "manager.token", "POST", "/v1/batch", good, 200, NULL);
     expect(place, "manager.token", "POST", "/v1/batch", good, 200, NULL); /* same request id */
     json_t *answer = call(place, "operator.token", "GET",
@@ -195,7 +202,7 @@ static void nobody_writes_for_another_agent(void **state)
 
 static void bad_requests_are_told_what_is_wrong(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     char *deep = calloc(1, 12000);
     memset(deep, '[', 5000);
     memset(deep + 5000, ']', 5000);
@@ -222,7 +229,7 @@ static void bad_requests_are_told_what_is_wrong(void **state)
 
 static void the_same_key_is_the_same_task(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     const char *one = submit(place, "manager", "same");
     json_t *answer = call(place, "operator.token", "POST", "/v1/tasks",
                           "{\"agent\":\"manager\",\"instruction\":\"work\",\"key\":\"same\"}");
@@ -235,7 +242,7 @@ static void the_same_key_is_the_same_task(void **state)
 
 static void what_has_ended_cannot_be_cancelled(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     const char *id = submit(place, "manager", "c");
     const char *path = arena_printf(&place->arena, "/v1/tasks/%s/cancel", id);
     expect(place, "operator.token", "POST", path, NULL, 200, NULL);
@@ -247,7 +254,7 @@ static void what_has_ended_cannot_be_cancelled(void **state)
 }
 
 struct waiting {
-    struct place place;
+    struct company place;
     json_t *answer;
 };
 
@@ -261,7 +268,7 @@ static void *wait_for_work(void *arg)
 
 static void a_parked_claim_gets_the_next_task(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     pthread_t thread;
     expect(place, "auditor.token", "POST", "/v1/register",
            "{\"agent\":\"auditor\",\"nonce\":\"n1\",\"version\":\"0.1.0\"}", 200, NULL);
@@ -279,7 +286,7 @@ static void a_parked_claim_gets_the_next_task(void **state)
 
 static void the_hub_tells_how_it_is(void **state)
 {
-    struct place *place = *state;
+    struct company *place = *state;
     submit(place, "manager", "s");
     json_t *answer = call(place, "operator.token", "GET", "/v1/status", NULL);
     const json_t *manager = json_array_get(json_object_get(answer, "agents"), 0);
