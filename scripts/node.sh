@@ -14,7 +14,13 @@ if fits node; then
     bin=$(dirname "$(command -v node)")
 else
     install node
-    bin=$(cd node/node_modules/node-linux-*/bin && pwd)
+    # npm passes over an optional package that it cannot fetch without a word.
+    bin=$(cd node/node_modules/node-linux-*/bin 2>/dev/null && pwd) || {
+        rm -rf node/node_modules
+        echo "npm brought no Node for this machine ($(uname -m)): is its registry reachable? Or install Node 20.15 or newer." >&2
+        exit 2
+    }
 fi
+PATH="$bin:$PATH"
 install .
 echo "$bin"
