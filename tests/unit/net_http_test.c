@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/thread.h"
 #include "net/http_server.h"
 #include "net_probe.h"
@@ -123,6 +124,7 @@ static int teardown(void **state)
 
 static void has(const char *answer, const char *text)
 {
+    assert_non_null(answer);
     if (!strstr(answer, text))
         fail_msg("\"%s\" is not in:\n%s", text, answer);
 }
@@ -229,7 +231,7 @@ static void framing_lies_are_refused(void **state)
 static void large_headers_are_refused(void **state)
 {
     struct fixture *fixture = *state;
-    char *request = malloc(200000);
+    char *request = mem_alloc(200000);
     for (size_t size = 17000; size < 150000; size += 60000) {
         int used = sprintf(request, "GET /v1/tasks/1 HTTP/1.1\r\n" AUTH "X-Big: ");
         memset(request + used, 'a', size);
@@ -249,7 +251,7 @@ static void large_headers_are_refused(void **state)
 static void refused_upload(struct fixture *fixture, const char *head, const char *expect)
 {
     size_t len = 5 << 20;
-    char *body = malloc(len), answer[4096];
+    char *body = mem_alloc(len), answer[4096];
     memset(body, 'x', len);
     int fd = probe_connect(fixture->port);
     assert_true(probe_send(fd, head));
