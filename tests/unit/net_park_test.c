@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static enum http_verdict wait_for(void *ctx, struct http_request *request,
     else if (request->deadline_passed)
         verdict = http_text(response, 200, "time is up");
     fixture->running--;
+    sched_yield(); /* widens the gap in which a wake-up could be lost */
     if (verdict == HTTP_PARK)
         return http_park(request, arena_printf(&request->arena, "slot %d", slot), seen, *deadline);
     return verdict;
@@ -75,8 +77,39 @@ static enum http_verdict hold(void *ctx, struct http_request *request,
     return http_text(response, 200, http_peer_is_there(request) ? "there" : "gone");
 }
 
-static const struct http_route routes[] = {
-    {"GET", "/wait/{slot}", wait_for}, {"GET", "/hold", hold}, {NULL, NULL, NULL}};
+/* What it waits for comes to pass after it has looked and before it is parked. */
+static enum http_verdict just_missed(void *ctx, struct http_request *request,
+                                     struct http_response *response)
+{
+    struct fixture *fixture = ctx;
+    uint64_t seen = http_wakes(fixture->server);
+    if (request->parked_before)
+        return http_text(response, 200, request->deadline_passed ? "lost" : "woken");
+    http_wake(fixture->server, "missed");
+    return http_park(request, "missed", seen, time_boot_ms() + 300);
+}
+
+static bool both_have_met(void *ctx)
+{
+    return ((struct fixture *)ctx)->entered == 2;
+}
+
+/* Two that are woken together run together, though only one thread was idle. */
+static enum http_verdict meet(void *ctx, struct http_request *request,
+                              struct http_response *response)
+{
+    struct fixture *fixture = ctx;
+    if (!request->parked_before)
+        return http_park(request, "meet", http_wakes(fixture->server), time_boot_ms() + 60000);
+    fixture->entered++;
+    return http_text(response, 200, probe_until(both_have_met, fixture) ? "met" : "alone");
+}
+
+static const struct http_route routes[] = {{"GET", "/wait/{slot}", wait_for},
+                                           {"GET", "/hold", hold},
+                                           {"GET", "/missed", just_missed},
+                                           {"GET", "/meet", meet},
+                                           {NULL, NULL, NULL}};
 
 static void fixture_open(struct fixture *fixture)
 {
@@ -112,9 +145,12 @@ static void expect(int fd, const char *text)
     close(fd);
 }
 
-static bool all_are_parked(void *ctx)
+static bool parked_is(struct fixture *fixture, size_t count)
 {
-    return http_parked(((struct fixture *)ctx)->server) == PARKED;
+    int64_t until = time_boot_ms() + PROBE_WAIT_MS;
+    while (http_parked(fixture->server) != count && time_boot_ms() < until)
+        usleep(1000);
+    return http_parked(fixture->server) == count;
 }
 
 static void a_key_wakes_all_that_wait_for_it(void **state)
@@ -124,7 +160,7 @@ static void a_key_wakes_all_that_wait_for_it(void **state)
     fixture_open(&fixture);
     for (int i = 0; i < PARKED; i++)
         fds[i] = send_wait(&fixture, i % 2, 0, 60000);
-    assert_true(probe_until(all_are_parked, &fixture));
+    assert_true(parked_is(&fixture, PARKED));
     assert_int_equal(fixture.running, 0);
     int before = fixture.calls;
     fixture.values[0] = 5;
@@ -192,35 +228,50 @@ static void a_wake_between_look_and_park_counts(void **state)
 {
     struct fixture fixture = {0};
     fixture_open(&fixture);
-    uint64_t before = http_wakes(fixture.server);
-    http_wake(fixture.server, "a");
-    assert_true(http_wakes(fixture.server) > before);
+    int fd = probe_connect(fixture.port);
+    assert_true(probe_send(fd, "GET /missed HTTP/1.1\r\nHost: x\r\n\r\n"));
+    expect(fd, "woken");
     http_server_close(fixture.server, 0);
 }
 
-static void deadlines_pass_while_handlers_are_busy(void **state)
+static void requests_woken_together_run_together(void **state)
 {
-    struct fixture fixture = {.handlers = 2};
+    struct fixture fixture = {0};
+    int fds[2];
+    fixture_open(&fixture);
+    for (int i = 0; i < 2; i++) { /* one after the other, so that one thread did both */
+        fds[i] = probe_connect(fixture.port);
+        assert_true(probe_send(fds[i], "GET /meet HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_true(parked_is(&fixture, (size_t)i + 1));
+    }
+    http_wake(fixture.server, "meet");
+    expect(fds[0], "met");
+    expect(fds[1], "met");
+    http_server_close(fixture.server, 1000);
+}
+
+static bool hold_has_entered(void *ctx)
+{
+    return ((struct fixture *)ctx)->entered > 0;
+}
+
+static void deadlines_pass_while_a_handler_is_busy(void **state)
+{
+    struct fixture fixture = {0};
     fixture_open(&fixture);
     int late = send_wait(&fixture, 0, 0, 60000);
-    int soon = send_wait(&fixture, 0, 0, 50);
-    expect(soon, "time is up");
-    /* One handler blocks; a second thread must see the deadline. */
+    int soon = send_wait(&fixture, 0, 0, 300);
+    assert_true(parked_is(&fixture, 2));
     int held = probe_connect(fixture.port);
-    int next = send_wait(&fixture, 0, 0, 300);
     assert_true(probe_send(held, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"));
-    expect(next, "time is up");
+    assert_true(probe_until(hold_has_entered, &fixture));
+    expect(soon, "time is up");
     fixture.release = true;
     expect(held, "there");
     fixture.values[0] = 1;
     http_wake(fixture.server, "slot 0");
     expect(late, "\r\n\r\n1");
     http_server_close(fixture.server, 1000);
-}
-
-static bool one_is_parked(void *ctx)
-{
-    return http_parked(((struct fixture *)ctx)->server) == 1;
 }
 
 static void closing_answers_what_waits(void **state)
@@ -230,15 +281,10 @@ static void closing_answers_what_waits(void **state)
     fixture_open(&fixture);
     for (int i = 0; i < PARKED; i++)
         fds[i] = send_wait(&fixture, 0, 0, 60000);
-    assert_true(probe_until(all_are_parked, &fixture));
+    assert_true(parked_is(&fixture, PARKED));
     http_server_close(fixture.server, 1000);
     for (int i = 0; i < PARKED; i++)
         expect(fds[i], "HTTP/1.1 503");
-}
-
-static bool hold_has_entered(void *ctx)
-{
-    return ((struct fixture *)ctx)->entered > 0;
 }
 
 static void *release_soon(void *arg)
@@ -272,7 +318,7 @@ static void closing_does_not_wait_for_ever(void **state)
     int parked = send_wait(&fixture, 0, 0, 60000);
     assert_true(probe_send(held, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"));
     assert_true(probe_until(hold_has_entered, &fixture));
-    assert_true(probe_until(one_is_parked, &fixture));
+    assert_true(parked_is(&fixture, 1));
     http_server_close(fixture.server, 20);
     expect(held, "HTTP/1.1 503");
     expect(parked, "HTTP/1.1 503");
@@ -286,7 +332,7 @@ static void peers_that_left_are_seen(void **state)
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     fixture_open(&fixture);
     int fd = send_wait(&fixture, 0, 0, 200);
-    assert_true(probe_until(one_is_parked, &fixture));
+    assert_true(parked_is(&fixture, 1));
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(fd);
     fd = send_wait(&fixture, 0, 0, 250); /* the server goes on */
@@ -301,7 +347,8 @@ int main(void)
         cmocka_unit_test(a_key_wakes_all_that_wait_for_it),
         cmocka_unit_test(no_wake_up_is_lost),
         cmocka_unit_test(a_wake_between_look_and_park_counts),
-        cmocka_unit_test(deadlines_pass_while_handlers_are_busy),
+        cmocka_unit_test(requests_woken_together_run_together),
+        cmocka_unit_test(deadlines_pass_while_a_handler_is_busy),
         cmocka_unit_test(closing_answers_what_waits),
         cmocka_unit_test(closing_waits_for_running_handlers),
         cmocka_unit_test(closing_does_not_wait_for_ever),
