@@ -133,7 +133,7 @@ static const struct sample {
     {"no-index-no-id.sse", MODEL_OK,
      "{\"stop\":\"tool_use\",\"text\":null,\"tool_calls\":["
      "{\"arguments\":{\"command\":\"ls\"},\"id\":\"x\",\"name\":\"exec\"},"
-     "{\"arguments\":{},\"id\":\"y\",\"name\":\"now\"}]} in=0 out=10 cached=0 reasoning=0 "
+     "{\"arguments\":{},\"id\":\"y\",\"name\":\"now\"}]} in=0 out=9 cached=0 reasoning=0 "
      "estimated",
      ""},
     {"object-arguments.json", MODEL_OK,
