@@ -429,7 +429,8 @@ static void care_checkpoints_and_gives_pages_back(void **state)
     assert_true(inside(fixture)->wal_pages >= SQLITE_WAL_PAGES);
     OK(fixture->store->ops->care(fixture->store, &more, &fixture->err));
     assert_true(more);
-    assert_int_equal(inside(fixture)->wal_pages, 0);
+    put_meta(fixture, "next", "starts the WAL's file again");
+    assert_true(inside(fixture)->wal_pages < 20);
     int64_t before = number(fixture, "PRAGMA page_count");
     run_sql(fixture, "DELETE FROM request");
     for (int i = 0; more && i < 1000; i++)
