@@ -1,6 +1,4 @@
 /* libyaml's events become jansson values; every value's place is kept under its JSON pointer. */
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "config/yaml.h"
+#include "config/yaml_scalar.h"
 
 struct spot {
     struct place key, value;
@@ -119,82 +118,14 @@ static void refuse_decoration(struct reader *reader, const void *anchor, const v
     }
 }
 
-/* Length of the run of characters of `set` at text. */
-static size_t run(const char *text, const char *set)
+static json_t *read_plain(struct reader *reader, const char *text)
 {
-    return strspn(text, set);
-}
-
-static const char *after_sign(const char *text)
-{
-    return *text == '-' || *text == '+' ? text + 1 : text;
-}
-
-/* [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+ (YAML 1.2.2, section 10.3.2); returns the base or 0. */
-static int int_base(const char *text)
-{
-    if (text[0] == '0' && (text[1] == 'o' || text[1] == 'x')) {
-        size_t digits = run(text + 2, text[1] == 'o' ? "01234567" : "0123456789abcdefABCDEF");
-        return digits && !text[2 + digits] ? (text[1] == 'o' ? 8 : 16) : 0;
-    }
-    const char *digits = after_sign(text);
-    return *digits && !digits[run(digits, "0123456789")] ? 10 : 0;
-}
-
-/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
-static bool is_real(const char *text)
-{
-    const char *at = after_sign(text);
-    size_t whole = run(at, "0123456789"), part = 0;
-    at += whole;
-    if (*at == '.') {
-        part = run(at + 1, "0123456789");
-        at += 1 + part;
-    }
-    if (!whole && !part)
-        return false;
-    if (*at == 'e' || *at == 'E') {
-        at = after_sign(at + 1);
-        size_t exponent = run(at, "0123456789");
-        if (!exponent)
-            return false;
-        at += exponent;
-    }
-    return !*at;
-}
-
-static json_t *number_refused(struct reader *reader, const char *text)
-{
+    json_t *value = yaml_scalar(text);
+    if (value)
+        return value;
     finding_error(reader->findings, here(reader), "the number %.40s does not fit", text);
     finding_hint(reader->findings, "quote it if it is meant as text");
     return json_null();
-}
-
-static json_t *read_plain(struct reader *reader, const char *text)
-{
-    static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const trues[] = {"true", "True", "TRUE", NULL};
-    static const char *const falses[] = {"false", "False", "FALSE", NULL};
-    static const char *const odd[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
-    if (str_in(text, nulls))
-        return json_null();
-    if (str_in(text, trues))
-        return json_true();
-    if (str_in(text, falses))
-        return json_false();
-    int base = int_base(text);
-    errno = 0;
-    if (base) {
-        long long number = strtoll(base == 10 ? text : text + 2, NULL, base);
-        return errno ? number_refused(reader, text) : json_integer(number);
-    }
-    if (is_real(text)) {
-        double number = strtod(text, NULL);
-        return isfinite(number) ? json_real(number) : number_refused(reader, text);
-    }
-    if (str_in(after_sign(text), odd))
-        return number_refused(reader, text);
-    return json_string(text);
 }
 
 static json_t *read_scalar(struct reader *reader)
