@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 
+extern const struct command command_config_explain, command_config_path, command_config_schema,
+    command_config_validate;
 extern const struct command command_help, command_version;
 
 /* NULL at the end. */

@@ -260,17 +260,39 @@ static void collect_name(void *ctx, const char *path, const struct config_key *k
         names->texts[names->count++] = arena_strdup(names->arena, path);
 }
 
+static const char *last_part(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+/* The key that was meant: near as a whole, else the first whose last part is near. */
+static const char *nearest_key(const char *key, struct arena *arena)
+{
+    struct names names = {.arena = arena}, parts = {0};
+    config_key_walk(collect_name, &names);
+    const char *near = str_nearest(key, names.texts);
+    if (near)
+        return near;
+    for (size_t i = 0; i < names.count; i++)
+        parts.texts[i] = last_part(names.texts[i]);
+    const char *part = str_nearest(last_part(key), parts.texts);
+    bool for_agents = str_starts(key, "agents.") || !strchr(key, '.');
+    for (size_t i = 0; part && i < names.count; i++) {
+        if (!str_eq(part, parts.texts[i]))
+            continue;
+        near = near ? near : names.texts[i];
+        if (for_agents && str_starts(names.texts[i], "agents.*."))
+            return names.texts[i];
+    }
+    return near;
+}
+
 static int refuse_key(const struct config *config, const char *key, struct arena *arena,
                       struct err *err)
 {
-    struct names names = {.arena = arena};
-    config_key_walk(collect_name, &names);
+    const char *near = nearest_key(key, arena);
     err_set(err, "unknown_key", "hq.yaml has no key \"%s\"", key);
-    const char *near = str_nearest(key, names.texts);
-    const char *last = strrchr(key, '.') ? strrchr(key, '.') + 1 : key;
-    for (size_t i = 0; !near && i < names.count; i++)
-        if (str_ends(names.texts[i], arena_printf(arena, ".%s", last)))
-            near = names.texts[i];
     if (near && config->agent_count && str_starts(near, "agents.*"))
         near = arena_printf(arena, "agents.%s%s", config->agents[0].id, near + 8);
     if (near)
@@ -303,7 +325,8 @@ int config_explain(const struct config *config, const struct yaml_document *docu
     }
     find_origin(&look, path);
     out->doc = entry->doc;
-    out->wants = config_key_wants(entry, arena);
+    out->wants =
+        entry->kind == KEY_NAMED && strchr(path, '.') ? "a map" : config_key_wants(entry, arena);
     out->later = config_key_is_later(path);
     if (!out->value && entry->fallback && str_eq(out->from, "default"))
         out->value = json_string(entry->fallback);

@@ -245,6 +245,8 @@ static void unknown_keys_get_the_nearest(void **state)
     static const char *const cases[][2] = {
         {"hub.liste", "did you mean hub.listen?"},
         {"port", "did you mean agents.a.port?"},
+        {"prt", "did you mean agents.a.port?"},
+        {"delegats", "did you mean agents.a.delegates?"},
         {"agents.a.prt", "did you mean agents.a.port?"},
         {"xyzzy.plugh", "`hq config explain` lists all keys"},
         {"agents.*.port", "did you mean agents.a.port?"},
