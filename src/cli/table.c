@@ -2,6 +2,15 @@
 #include "cli/table.h"
 
 const struct command *const command_table[] = {
+    &command_ask,
+    &command_chat,
+    &command_task_list,
+    &command_task_show,
+    &command_task_watch,
+    &command_task_cancel,
+    &command_task_retry,
+    &command_agent_list,
+    &command_agent_show,
     &command_config_validate,
     &command_config_explain,
     &command_config_path,

@@ -6,6 +6,10 @@
 
 extern const struct command command_config_explain, command_config_path, command_config_schema,
     command_config_validate;
+extern const struct command command_ask, command_chat;
+extern const struct command command_task_cancel, command_task_list, command_task_retry,
+    command_task_show, command_task_watch;
+extern const struct command command_agent_list, command_agent_show;
 extern const struct command command_help, command_version;
 
 /* NULL at the end. */

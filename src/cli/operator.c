@@ -1,0 +1,126 @@
+/* Opens the line, speaks over it, and says what is wrong in words and exit codes. */
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/err.h"
+#include "base/thread.h"
+#include "cli/company.h"
+#include "cli/operator.h"
+#include "cli/output.h"
+#include "client/hub_client.h"
+#include "config/config.h"
+#include "config/secret.h"
+#include "net/fetch.h"
+#include "sys/lock.h"
+
+enum { PATIENCE_MS = 10000 /* a hub that restarts is back long before */ };
+
+static int not_running(struct operator_line *line)
+{
+    struct err err;
+    err_set(&err, "not_running", "%s is not running", line->config->company);
+    err_hint(&err, "start it: hq -C %s up -d", line->config->dir);
+    return output_fail(line->invocation, COMMAND_NOT_RUNNING, &err);
+}
+
+/* A hub that is down while its supervisor lives is about to come back. */
+static bool is_anybody_there(const struct config *config, struct arena *arena)
+{
+    struct err err;
+    const char *run = arena_printf(arena, "%s/run", config->state);
+    return lock_look(run, "hub", NULL, &err) == LOCK_HELD ||
+           lock_look(run, "supervisor", NULL, &err) == LOCK_HELD;
+}
+
+int operator_open(const struct invocation *invocation, struct operator_line *line)
+{
+    struct err err;
+    *line = (struct operator_line){.invocation = invocation};
+    line->config = company_open(invocation);
+    if (!line->config)
+        return COMMAND_USAGE;
+    int code = COMMAND_OK;
+    if (!is_anybody_there(line->config, invocation->arena)) {
+        code = not_running(line);
+        goto fail;
+    }
+    char *token = secret_read(line->config, "operator.token", invocation->arena, &err);
+    if (!token) {
+        code = output_fail(invocation, COMMAND_CREDENTIAL, &err);
+        goto fail;
+    }
+    line->fetch = fetch_open();
+    line->cancel = fetch_cancel_open();
+    line->hub = hub_client_open(line->fetch, line->config->state, token);
+    return COMMAND_OK;
+fail:
+    operator_close(line);
+    return code;
+}
+
+void operator_close(struct operator_line *line)
+{
+    if (line->hub)
+        hub_client_close(line->hub);
+    if (line->fetch)
+        fetch_close(line->fetch);
+    if (line->config)
+        config_free(line->config);
+    line->hub = NULL;
+    line->fetch = NULL;
+    line->config = NULL;
+}
+
+static int exit_code_of(enum hub_outcome outcome, int status)
+{
+    switch (outcome) {
+    case HUB_DOWN:
+        return COMMAND_NOT_RUNNING;
+    case HUB_BUSY:
+        return COMMAND_BUSY;
+    case HUB_CANCELLED:
+        return COMMAND_INTERRUPTED;
+    default:
+        return status == 401 || status == 403 ? COMMAND_CREDENTIAL
+               : status == 409                ? COMMAND_FAILED
+                                              : COMMAND_USAGE;
+    }
+}
+
+int operator_call(struct operator_line *line, const char *method, const char *path,
+                  const json_t *body, int64_t wait_ms, json_t **answer)
+{
+    struct err err = {0};
+    int status = 0;
+    enum hub_outcome outcome = hub_call(line->hub, method, path, body, PATIENCE_MS + wait_ms,
+                                        line->cancel, answer, &status, &err);
+    if (outcome == HUB_OK)
+        return COMMAND_OK;
+    int code = exit_code_of(outcome, status);
+    return outcome == HUB_CANCELLED ? code : output_fail(line->invocation, code, &err);
+}
+
+static void *interrupt_thread(void *arg)
+{
+    int number;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    if (sigwait(&set, &number) == 0)
+        fetch_cancel(arg);
+    return NULL;
+}
+
+void operator_catch_interrupt(struct operator_line *line)
+{
+    pthread_t thread;
+    sigset_t set;
+    if (line->catches)
+        return;
+    line->catches = true;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (thread_start(&thread, "interrupt", interrupt_thread, line->cancel) == 0)
+        pthread_detach(thread);
+}

@@ -1,0 +1,66 @@
+/* hq task cancel and hq task retry: a person ends a task, or has a failed one done again. */
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "cli/operator.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/task_text.h"
+
+/* POSTs to the task and shows what it is now. */
+static int act(const struct invocation *invocation, const char *verb, const json_t *body)
+{
+    struct operator_line line;
+    json_t *answer = NULL;
+    int code = operator_open(invocation, &line);
+    if (code != COMMAND_OK)
+        return code;
+    const char *path =
+        arena_printf(invocation->arena, "/v1/tasks/%s/%s", invocation->args[0], verb);
+    code = operator_call(&line, "POST", path, body, 0, &answer);
+    const json_t *task = json_object_get(answer, "task");
+    if (code == COMMAND_OK && invocation->json)
+        code = output_json(task_document(answer));
+    else if (code == COMMAND_OK)
+        printf("%s %s%s\n", json_get_text(task, "id", ""), json_get_text(task, "state", ""),
+               json_object_get(task, "cancel") ? ": its agent is told to stop" : "");
+    json_decref(answer);
+    operator_close(&line);
+    return code;
+}
+
+static int cancel_run(const struct invocation *invocation)
+{
+    return act(invocation, "cancel", NULL);
+}
+
+static int retry_run(const struct invocation *invocation)
+{
+    char request[33];
+    rand_hex(request, 32);
+    json_t *body = json_pack("{s:s}", "request", request);
+    int code = act(invocation, "retry", body);
+    json_decref(body);
+    return code;
+}
+
+const struct command command_task_cancel = {
+    .name = "task cancel",
+    .group = "WORK",
+    .usage = "ID",
+    .summary = "end a task and everything below it",
+    .min_args = 1,
+    .max_args = 1,
+    .run = cancel_run,
+};
+
+const struct command command_task_retry = {
+    .name = "task retry",
+    .group = "WORK",
+    .usage = "ID",
+    .summary = "do a failed task again, as a new task",
+    .min_args = 1,
+    .max_args = 1,
+    .run = retry_run,
+};
