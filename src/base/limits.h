@@ -35,6 +35,11 @@ enum {
     LIMIT_HANDLERS = 32,                 /* blocking HTTP handler threads per process */
     LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process */
     LIMIT_HEADER_BYTES = 16384,          /* one request's line and headers */
+    LIMIT_HEADERS = 100,                 /* headers of one request; browsers send under 30 */
+    LIMIT_QUERY_PARAMETERS = 64,         /* the widest list route has 5 */
+    LIMIT_DRAIN_BODY = 64 << 20,         /* of a refused body, read so that its sender sees why */
+    LIMIT_BODIES = 128 << 20,            /* bodies held by one server at once; then 503 */
+    LIMIT_KEEP_ALIVE_MS = 60000,         /* an idle connection; clients of ours let go at 45 s */
     LIMIT_REQUEST_MS = 30000,            /* a request must be whole by then (slow-loris) */
     LIMIT_WAIT_MS = 600000,              /* longest parked connection */
     LIMIT_AUTH_FAILURES = 20,            /* then 429, per address and minute (OpenClaw's hooks) */

@@ -27,6 +27,7 @@ struct http_exchange {
     const char *raw_target; /* as sent: path and query still encoded */
     struct http_pair *headers, *query;
     size_t header_count, query_count;
+    bool bad_header;
     const struct http_route *route; /* NULL: nothing matches */
     const char *allow;              /* methods of the routes that match but for the method */
     struct buf body;

@@ -20,13 +20,7 @@
 #include "net/http_target.h"
 #include "net/http_watch.h"
 
-enum {
-    SERVER_IDLE_MS = 60000,          /* a kept connection; longer than fetch keeps its end */
-    SERVER_DRAIN_BYTES = 64 << 20,   /* of a refused body, so that its sender reads the answer */
-    SERVER_BODIES_BYTES = 128 << 20, /* of all bodies being held; then 503 */
-    SERVER_POOL_BYTES = 32768,       /* per connection: headers both ways and the read buffer */
-    SERVER_HEADERS_MAX = 100,
-};
+enum { SERVER_POOL_BYTES = 32768 }; /* per connection: headers both ways, read buffer */
 
 struct http_server {
     struct http_config config;
@@ -79,15 +73,28 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     return exchange;
 }
 
+/* A name that is not a token (RFC 9110, section 5.6.2) or a NUL in a value may hide a header from
+ * one of two readers. */
+static bool header_is_clean(const char *name, const char *value, size_t value_len)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return *name && name[strspn(name, token)] == '\0' && !memchr(value, '\0', value_len);
+}
+
 static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                 const char *value)
+                                 size_t name_len, const char *value, size_t value_len)
 {
     struct http_exchange *exchange = cls;
     struct arena *arena = &exchange->request.arena;
-    if (exchange->header_count == SERVER_HEADERS_MAX)
+    if (exchange->header_count == LIMIT_HEADERS)
         return MHD_NO;
-    exchange->headers[exchange->header_count++] =
-        (struct http_pair){arena_strdup(arena, name), arena_strdup(arena, value ? value : "")};
+    struct http_pair *header = &exchange->headers[exchange->header_count++];
+    header->name = arena_memdup(arena, name, name_len);
+    header->value = arena_memdup(arena, value ? value : "", value ? value_len : 0);
+    if (strlen(header->name) != name_len ||
+        !header_is_clean(header->name, header->value, value ? value_len : 0))
+        exchange->bad_header = true;
     return MHD_YES;
 }
 
@@ -106,6 +113,8 @@ static int framing_check(const struct http_exchange *exchange, struct err *err)
     if (count_header(exchange, "Content-Length") + count_header(exchange, "Transfer-Encoding") > 1)
         return err_set(err, "bad_framing",
                        "the request has more than one Content-Length or Transfer-Encoding");
+    if (exchange->bad_header)
+        return err_set(err, "bad_framing", "a header's name or value has forbidden characters");
     if (coding && strcasecmp(coding, "chunked") != 0)
         return err_set(err, "bad_framing", "Transfer-Encoding may only be chunked here");
     return 0;
@@ -117,9 +126,9 @@ static int headers_check(struct http_exchange *exchange, struct err *err)
     size_t bytes = strlen(exchange->raw_target);
     for (size_t i = 0; i < exchange->header_count; i++)
         bytes += strlen(exchange->headers[i].name) + strlen(exchange->headers[i].value) + 4;
-    if (bytes > LIMIT_HEADER_BYTES || exchange->header_count == SERVER_HEADERS_MAX) {
+    if (bytes > LIMIT_HEADER_BYTES || exchange->header_count == LIMIT_HEADERS) {
         err_set(err, "headers_too_large", "the request line and headers are over %d bytes or %d",
-                LIMIT_HEADER_BYTES, SERVER_HEADERS_MAX - 1);
+                LIMIT_HEADER_BYTES, LIMIT_HEADERS - 1);
         return 431;
     }
     return http_target_parse(exchange, err) != 0 ? 400 : 0;
@@ -161,13 +170,13 @@ static enum MHD_Result on_headers(struct http_exchange *exchange, const char *me
     exchange->place = HTTP_BODY;
     exchange->request.method = arena_strdup(&exchange->request.arena, method);
     exchange->headers =
-        arena_alloc(&exchange->request.arena, SERVER_HEADERS_MAX * sizeof(*exchange->headers));
-    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, on_header, exchange);
+        arena_alloc(&exchange->request.arena, LIMIT_HEADERS * sizeof(*exchange->headers));
+    MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_header, exchange);
     if (framing_check(exchange, &err) != 0)
         return answer_and_close(exchange, 400, &err);
     const char *length = http_header(&exchange->request, "Content-Length");
     int64_t expected = length ? strtoll(length, NULL, 10) : 0;
-    if (expected > SERVER_DRAIN_BYTES) {
+    if (expected > LIMIT_DRAIN_BODY) {
         err_set(&err, "too_large", "the body of %lld bytes is over any limit", (long long)expected);
         return answer_and_close(exchange, 413, &err);
     }
@@ -192,8 +201,9 @@ static void body_release(struct http_exchange *exchange)
 static void body_refuse_full(struct http_exchange *exchange)
 {
     struct err err;
-    err_set(&err, "overloaded", "the bodies of running requests fill %d MB",
-            SERVER_BODIES_BYTES >> 20);
+    const struct http_server *server = exchange->server;
+    err_set(&err, "overloaded", "the bodies of running requests fill %zu MB",
+            server->config.bodies_limit >> 20);
     err_hint(&err, "send it again in a moment");
     body_release(exchange);
     http_answer_error(exchange, 503, &err, false);
@@ -204,7 +214,7 @@ static enum MHD_Result on_body(struct http_exchange *exchange, const char *bytes
 {
     struct http_server *server = exchange->server;
     exchange->received += len;
-    if (exchange->received > SERVER_DRAIN_BYTES)
+    if (exchange->received > LIMIT_DRAIN_BODY)
         return MHD_NO;
     if (!exchange->too_large && exchange->received > server->config.body_limit) {
         exchange->too_large = true;
@@ -212,7 +222,7 @@ static enum MHD_Result on_body(struct http_exchange *exchange, const char *bytes
     }
     if (exchange->too_large || exchange->drop_body)
         return MHD_YES;
-    if (atomic_fetch_add(&server->bodies, len) + len > SERVER_BODIES_BYTES) {
+    if (atomic_fetch_add(&server->bodies, len) + len > server->config.bodies_limit) {
         atomic_fetch_sub(&server->bodies, len);
         body_refuse_full(exchange);
         return MHD_YES;
@@ -376,7 +386,7 @@ static struct MHD_Daemon *daemon_start(struct http_server *server, int fd)
         on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_POOL_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(SERVER_IDLE_MS / 1000),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(LIMIT_KEEP_ALIVE_MS / 1000),
         MHD_OPTION_THREAD_STACK_SIZE, (size_t)LIMIT_THREAD_STACK, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
@@ -414,8 +424,10 @@ struct http_server *http_server_open(const struct http_config *config, struct er
     server->config = *config;
     server->name = mem_strdup(config->name ? config->name : "hq");
     server->config.name = server->name;
-    if (server->config.body_limit == 0 || server->config.body_limit > SERVER_DRAIN_BYTES)
+    if (server->config.body_limit == 0 || server->config.body_limit > LIMIT_DRAIN_BODY)
         server->config.body_limit = LIMIT_API_BODY;
+    if (server->config.bodies_limit == 0)
+        server->config.bodies_limit = LIMIT_BODIES;
     server->desk.name = server->name;
     server->desk.threads_max = config->handlers > 0 ? config->handlers : LIMIT_HANDLERS;
     server->desk.run = exchange_run;
@@ -424,7 +436,7 @@ struct http_server *http_server_open(const struct http_config *config, struct er
     http_desk_init(&server->desk);
     server->watch = http_watch_open(server->name,
                                     config->request_ms > 0 ? config->request_ms : LIMIT_REQUEST_MS,
-                                    SERVER_IDLE_MS);
+                                    LIMIT_KEEP_ALIVE_MS);
     if (server->watch && server_listen(server, err) == 0)
         return server;
     if (config->unix_fd >= 0 && !server->daemons[1])

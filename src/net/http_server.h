@@ -95,6 +95,7 @@ struct http_config {
     /* Answers a body over the limit instead of the default 413 JSON; NULL: default. */
     http_handler too_large;
     size_t body_limit;   /* bytes; larger bodies get 413 after being drained (up to 64 MB) */
+    size_t bodies_limit; /* bytes of all bodies held at once, then 503; 0: LIMIT_BODIES */
     int handlers;        /* threads at most; 0: LIMIT_HANDLERS */
     int64_t request_ms;  /* a request must be whole by then; 0: LIMIT_REQUEST_MS */
 };

@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "net/http_target.h"
 
-enum { QUERY_PARAMETERS_MAX = 64, PARAMS_MAX = 4 };
+enum { PARAMS_MAX = 4 };
 
 static int hex_value(char c)
 {
@@ -48,14 +49,14 @@ static bool has_control(const char *text)
 static int query_parse(struct http_exchange *exchange, const char *raw)
 {
     struct arena *arena = &exchange->request.arena;
-    exchange->query = arena_alloc(arena, QUERY_PARAMETERS_MAX * sizeof(*exchange->query));
+    exchange->query = arena_alloc(arena, LIMIT_QUERY_PARAMETERS * sizeof(*exchange->query));
     while (*raw) {
         size_t len = strcspn(raw, "&"), name_len = strcspn(raw, "=&");
         size_t value_at = name_len < len ? name_len + 1 : len;
         if (len > 0) {
             char *name = target_decode(arena, raw, name_len, true);
             char *value = target_decode(arena, raw + value_at, len - value_at, true);
-            if (!name || !value || exchange->query_count == QUERY_PARAMETERS_MAX)
+            if (!name || !value || exchange->query_count == LIMIT_QUERY_PARAMETERS)
                 return -1;
             exchange->query[exchange->query_count++] = (struct http_pair){name, value};
         }
@@ -78,7 +79,7 @@ int http_target_parse(struct http_exchange *exchange, struct err *err)
     if (raw[path_len] == '?' && query_parse(exchange, raw + path_len + 1) != 0)
         return err_set(err, "bad_query",
                        "the query has a broken %%-escape, is not UTF-8 or has over %d parameters",
-                       QUERY_PARAMETERS_MAX);
+                       LIMIT_QUERY_PARAMETERS);
     return 0;
 }
 
