@@ -112,7 +112,8 @@ static void desk_unpark(struct http_desk *desk, struct http_exchange *exchange)
     desk_enqueue(desk, exchange);
 }
 
-/* Fills a 503; the caller resumes the connection when it has let go of the lock. */
+/* Fills a 503, which also closes the connection; the caller resumes the connection when it has let
+ * go of the lock. */
 static void desk_refuse(struct http_exchange *exchange, const char *code, const char *message)
 {
     struct err err;
@@ -142,13 +143,19 @@ static void desk_park(struct http_desk *desk, struct http_exchange *exchange)
         desk_enqueue(desk, exchange);
         return;
     }
-    int64_t latest = time_boot_ms() + LIMIT_WAIT_MS;
-    if (exchange->park_deadline > latest)
-        exchange->park_deadline = latest;
+    int64_t now = time_boot_ms();
+    if (exchange->request.deadline_passed && exchange->park_deadline <= now) {
+        /* Parking it again would call the handler for ever. */
+        log_error("%s: a handler parked a request whose time is up", desk->name);
+        desk_refuse(exchange, "wait_over", "the time to wait is over");
+        return;
+    }
+    if (exchange->park_deadline > now + LIMIT_WAIT_MS)
+        exchange->park_deadline = now + LIMIT_WAIT_MS;
     exchange->place = HTTP_PARKED;
     list_add(&desk_bucket(desk, exchange->park_key)->parked, exchange);
     if (desk->parked++ == 0)
-        desk->next_look = time_boot_ms() + DESK_LOOK_MS;
+        desk->next_look = now + DESK_LOOK_MS;
     if (exchange->park_deadline < desk->next_due)
         desk->next_due = exchange->park_deadline;
 }

@@ -27,7 +27,7 @@ struct http_request {
     struct arena arena;    /* lives as long as the request, over parking too */
     int64_t started_ms;    /* time_boot_ms() when the request was whole */
     bool parked_before;    /* the handler has been called for this request already */
-    bool deadline_passed;  /* … and the parking deadline is over: answer now */
+    bool deadline_passed;  /* … and its time is up, or its peer has left: answer now */
     void *state;           /* the handler's own, NULL at first; lives in the arena */
 };
 
@@ -62,7 +62,8 @@ typedef enum http_verdict (*http_handler)(void *ctx, struct http_request *reques
 
 /* Parks the request: the handler returns http_park(…). `key` is what http_wake() will name.
  * `seen` is http_wakes() read BEFORE the handler looked at what it waits for: if the key was woken
- * since, the handler is called again at once (no lost wake-up). */
+ * since, the handler is called again at once (no lost wake-up); it may also be called again without
+ * reason. Waits at most LIMIT_WAIT_MS. */
 enum http_verdict http_park(struct http_request *request, const char *key, uint64_t seen,
                             int64_t deadline_boot_ms);
 uint64_t http_wakes(struct http_server *server);
@@ -70,7 +71,8 @@ void http_wake(struct http_server *server, const char *key); /* any thread; neve
 size_t http_parked(struct http_server *server);              /* for status and tests */
 
 /* True while the client still holds the connection open (recv MSG_PEEK): look before giving a
- * parked request something that must not be lost. */
+ * parked request something that must not be lost. A client that has closed its writing half only
+ * counts as gone: the two cannot be told apart. */
 bool http_peer_is_there(struct http_request *request);
 
 struct http_route {

@@ -89,6 +89,15 @@ static enum http_verdict just_missed(void *ctx, struct http_request *request,
     return http_park(request, "missed", seen, time_boot_ms() + 300);
 }
 
+/* Never answers by itself. */
+static enum http_verdict stubborn(void *ctx, struct http_request *request,
+                                  struct http_response *response)
+{
+    struct fixture *fixture = ctx;
+    fixture->calls++;
+    return http_park(request, "never", http_wakes(fixture->server), time_boot_ms() - 1);
+}
+
 static bool all_have_met(void *ctx)
 {
     return ((struct fixture *)ctx)->entered == 3;
@@ -105,11 +114,10 @@ static enum http_verdict meet(void *ctx, struct http_request *request,
     return http_text(response, 200, probe_until(all_have_met, fixture) ? "met" : "alone");
 }
 
-static const struct http_route routes[] = {{"GET", "/wait/{slot}", wait_for},
-                                           {"GET", "/hold", hold},
-                                           {"GET", "/missed", just_missed},
-                                           {"GET", "/meet", meet},
-                                           {NULL, NULL, NULL}};
+static const struct http_route routes[] = {
+    {"GET", "/wait/{slot}", wait_for}, {"GET", "/hold", hold},
+    {"GET", "/missed", just_missed},   {"GET", "/meet", meet},
+    {"GET", "/stubborn", stubborn},    {NULL, NULL, NULL}};
 
 static void fixture_open(struct fixture *fixture)
 {
@@ -270,6 +278,17 @@ static void deadlines_pass_while_a_handler_is_busy(void **state)
     http_server_close(fixture.server, 1000);
 }
 
+static void a_handler_that_parks_for_ever_is_ended(void **state)
+{
+    struct fixture fixture = {0};
+    fixture_open(&fixture);
+    int fd = probe_connect(fixture.port);
+    assert_true(probe_send(fd, "GET /stubborn HTTP/1.1\r\nHost: x\r\n\r\n"));
+    expect(fd, "\"code\":\"wait_over\"");
+    assert_int_equal(fixture.calls, 2);
+    http_server_close(fixture.server, 1000);
+}
+
 static void closing_answers_what_waits(void **state)
 {
     struct fixture fixture = {0};
@@ -345,6 +364,7 @@ int main(void)
         cmocka_unit_test(a_wake_between_look_and_park_counts),
         cmocka_unit_test(requests_woken_together_run_together),
         cmocka_unit_test(deadlines_pass_while_a_handler_is_busy),
+        cmocka_unit_test(a_handler_that_parks_for_ever_is_ended),
         cmocka_unit_test(closing_answers_what_waits),
         cmocka_unit_test(closing_waits_for_running_handlers),
         cmocka_unit_test(closing_does_not_wait_for_ever),
