@@ -1,6 +1,6 @@
 /* How fast the SQLite store takes task cycles (submitted, claimed, finished: three batches of rows)
  * at 1, 16 and 64 batches per commit, and how long one slice of care holds it.
- * usage: bench_ledger_store FOLDER [SECONDS per row] */
+ * usage: bench_ledger_store FOLDER [SECONDS per row [one GROUP only]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,12 +183,14 @@ int main(int argc, char **argv)
     int groups[] = {1, 16, 64};
     double seconds = argc > 2 ? atof(argv[2]) : 2;
     if (argc < 2 || !(bench.store = store_sqlite_open(argv[1], &err))) {
-        fprintf(stderr, "usage: %s FOLDER [SECONDS]\n%s\n", argv[0], err.message);
+        fprintf(stderr, "usage: %s FOLDER [SECONDS [GROUP]]\n%s\n", argv[0], err.message);
         return 2;
     }
     must(bench.store->ops->migrate(bench.store, &err), &err);
+    int only = argc > 3 ? atoi(argv[3]) : 0;
     for (int i = 0; i < 3; i++)
-        measure(&bench, groups[i], seconds);
+        if (!only || only == groups[i])
+            measure(&bench, groups[i], seconds);
     printf("SQLite's own memory: %.1f MB at most\n", (double)sqlite3_memory_highwater(0) / 1048576);
     bench.store->ops->close(bench.store);
     return 0;
