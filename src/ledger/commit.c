@@ -161,6 +161,7 @@ static void group_run(struct ledger *ledger, struct group *group)
     bool broken = false;
     pthread_mutex_lock(&ledger->store_mutex);
     struct tx tx = tx_open(ledger, &arena, &err);
+    group->full = !ledger->store->ops->keep_reserve(ledger->store);
     int rc = group_try(ledger, group, &tx, &broken);
     if (rc == TX_FULL) {
         log_warn("the disk is full: only what ends or records is written");
@@ -268,7 +269,6 @@ static void care_run(struct ledger *ledger)
 static bool group_gather(struct ledger *ledger, struct group *group, bool *sweep)
 {
     group->count = 0;
-    group->full = false;
     int64_t due = next_due(ledger);
     bool care = ledger->commits_since_care >= CARE_EVERY;
     pthread_mutex_lock(&ledger->mutex);

@@ -82,8 +82,12 @@ struct store_ops {
     int (*backup)(struct store *, const char *path, bool *more, struct err *);
     int (*check)(struct store *, struct arena *, struct store_check *, struct err *);
     /* After STORE_FULL: gives the reserve file's space back, so that finish and cancel still
-     * commit. care makes it again when there is room. */
+     * commit. */
     void (*free_reserve)(struct store *);
+    /* Makes the reserve again where there is room for it (care does so too); false while it is
+     * spent: until then only what ends or records work is to be written, or it would be eaten up.
+     */
+    bool (*keep_reserve)(struct store *);
     void (*close)(struct store *);
 };
 

@@ -414,6 +414,11 @@ static void mem_free_reserve(struct store *store)
 {
 }
 
+static bool mem_keep_reserve(struct store *store)
+{
+    return true;
+}
+
 static void mem_close(struct store *store)
 {
     if (mem_of(store)->keep)
@@ -441,6 +446,7 @@ static const struct store_ops mem_ops = {
     .backup = mem_backup,
     .check = mem_check,
     .free_reserve = mem_free_reserve,
+    .keep_reserve = mem_keep_reserve,
     .close = mem_close,
 };
 

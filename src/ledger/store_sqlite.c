@@ -182,7 +182,7 @@ static int set_up(struct store_sqlite *sqlite, struct err *err)
         return result;
     sqlite3_db_config(sqlite->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     sqlite3_wal_hook(sqlite->db, on_commit, sqlite);
-    sqlite_make_reserve(sqlite);
+    sqlite_keep_reserve(&sqlite->store);
     return sqlite_blob_prepare(sqlite, err);
 }
 
@@ -220,6 +220,7 @@ static const struct store_ops sqlite_ops = {
     .backup = sqlite_backup,
     .check = sqlite_check,
     .free_reserve = sqlite_free_reserve,
+    .keep_reserve = sqlite_keep_reserve,
     .close = close_store,
 };
 

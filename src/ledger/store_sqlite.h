@@ -120,8 +120,8 @@ int sqlite_care(struct store *, bool *more, struct err *);
 int sqlite_backup(struct store *, const char *path, bool *more, struct err *);
 void sqlite_backup_drop(struct store_sqlite *sqlite); /* gives up a copy that is under way */
 int sqlite_check(struct store *, struct arena *, struct store_check *, struct err *);
-void sqlite_make_reserve(struct store_sqlite *sqlite);
 void sqlite_free_reserve(struct store *);
+bool sqlite_keep_reserve(struct store *);
 
 /* ---- store_sqlite.c ---- */
 

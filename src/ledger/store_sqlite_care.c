@@ -32,24 +32,28 @@ static bool has_room(struct store_sqlite *sqlite)
            (uint64_t)fs.f_bavail * fs.f_frsize >= (uint64_t)RESERVE_MARGIN * SQLITE_RESERVE;
 }
 
-/* A disk without room for it is no reason to refuse work: care tries again. */
-void sqlite_make_reserve(struct store_sqlite *sqlite)
+static bool is_whole(struct store_sqlite *sqlite)
 {
     struct stat st;
-    if (fstatat(sqlite->dir_fd, "reserve", &st, 0) == 0 && st.st_size == SQLITE_RESERVE &&
-        st.st_blocks * 512 >= SQLITE_RESERVE) {
-        sqlite->has_reserve = true;
-        return;
-    }
+    return fstatat(sqlite->dir_fd, "reserve", &st, 0) == 0 && st.st_size == SQLITE_RESERVE &&
+           st.st_blocks * 512 >= SQLITE_RESERVE;
+}
+
+bool sqlite_keep_reserve(struct store *store)
+{
+    struct store_sqlite *sqlite = sqlite_of(store);
+    if (sqlite->has_reserve || (sqlite->has_reserve = is_whole(sqlite)))
+        return true;
     if (!has_room(sqlite))
-        return;
+        return false;
     int fd = openat(sqlite->dir_fd, "reserve", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return;
+        return false;
     sqlite->has_reserve = posix_fallocate(fd, 0, SQLITE_RESERVE) == 0;
     close(fd);
     if (!sqlite->has_reserve)
         unlinkat(sqlite->dir_fd, "reserve", 0);
+    return sqlite->has_reserve;
 }
 
 void sqlite_free_reserve(struct store *store)
@@ -92,8 +96,7 @@ int sqlite_care(struct store *store, bool *more, struct err *err)
     *more = false;
     if (!sqlite3_get_autocommit(sqlite->db))
         return STORE_OK;
-    if (!sqlite->has_reserve)
-        sqlite_make_reserve(sqlite);
+    sqlite_keep_reserve(store);
     if (sqlite->wal_pages >= SQLITE_WAL_PAGES) {
         *more = true;
         return checkpoint(sqlite, err);
