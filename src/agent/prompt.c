@@ -77,8 +77,11 @@ static void append_time_zone(struct buf *out)
     struct tm tm;
     time_t now = time(NULL);
     localtime_r(&now, &tm);
-    buf_printf(out, "\n## Current date and time\n\nTime zone: %s. Ask the exec tool for the time.\n",
-               tm.tm_zone ? tm.tm_zone : "UTC");
+    long minutes = tm.tm_gmtoff / 60, size = minutes < 0 ? -minutes : minutes;
+    buf_printf(out,
+               "\n## Current date and time\n\nTime zone: UTC%c%02ld:%02ld. Ask the exec tool for the "
+               "time.\n",
+               minutes < 0 ? '-' : '+', size / 60, size % 60);
 }
 
 static void append_origin(const struct task *task, struct buf *out)

@@ -97,14 +97,14 @@ static void *turn_thread(void *arg)
     return NULL;
 }
 
-/* Runs it here when there is no thread left: slower, but nothing is lost. */
+/* Takes the reference. Runs it here when there is no thread left: slower, but nothing is lost. */
 static void start_turn(struct worker *worker, json_t *claimed, int64_t since)
 {
     pthread_t thread;
     const json_t *task = json_object_get(claimed, "task");
     struct running *turn = mem_zalloc(sizeof(*turn));
     turn->worker = worker;
-    turn->claimed = json_incref(claimed);
+    turn->claimed = claimed;
     turn->control =
         turn_control_open(json_get_text(task, "id", ""), json_get_int(task, "fence", 0), since);
     pthread_mutex_lock(&worker->mutex);
@@ -212,13 +212,16 @@ static int wait_for_room(struct worker *worker)
     return room;
 }
 
+/* Each turn becomes the only owner of its part of the answer. */
 static void take_claimed(struct worker *worker, const json_t *answer, int64_t since)
 {
-    size_t i;
-    json_t *claimed;
+    json_t *tasks = json_object_get(answer, "tasks");
     crash_point("gateway.claimed");
-    json_array_foreach (json_object_get(answer, "tasks"), i, claimed)
+    while (json_array_size(tasks) > 0) {
+        json_t *claimed = json_incref(json_array_get(tasks, 0));
+        json_array_remove(tasks, 0);
         start_turn(worker, claimed, since);
+    }
 }
 
 /* One claim. The lease is counted from when the claim was given at the latest: a parked claim's
