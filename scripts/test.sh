@@ -30,40 +30,6 @@ build() { # folder, meson options
     return 1
 }
 
-# A test program reports its own cases (TAP); one that dies without "not ok" still counts.
-meson_part() { # name, folder, suite options
-    name=$1 folder=$2
-    shift 2
-    log=$folder/meson-logs/part.txt
-    rm -f "$log"
-    meson test -C "$folder" --no-rebuild --print-errorlogs --logbase part "$@" >"$work/meson.log" 2>&1
-    programs=$(sed -n 's/^\(Fail\|Timeout\|Unexpected Pass\): *\([0-9]*\).*/\2/p' "$work/meson.log" | awk '{s+=$1} END {print s+0}')
-    ok=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$work/meson.log")
-    if grep -qE '^(not )?ok [0-9]' "$log" 2>/dev/null; then
-        passed=$(grep -E '^ok [0-9]' "$log" | grep -cv '# SKIP')
-        failed=$(grep -cE '^not ok [0-9]' "$log")
-        skipped=$(grep -E '^ok [0-9]' "$log" | grep -c '# SKIP')
-    else
-        passed=${ok:-0} failed=0 skipped=0
-    fi
-    [ "$failed" -lt "${programs:-0}" ] && failed=$programs
-    [ -z "$ok" ] && failed=$((failed + 1))
-    [ "$failed" -gt 0 ] && sed -n '/^=====/,$p' "$work/meson.log" | tail -n 200
-    count "$name" "$passed" "$failed" "$skipped"
-}
-
-stories() { # name, program
-    tap=$work/stories.tap
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=2 --test-reporter=tap --test-reporter-destination="$tap" \
-        --test-reporter=spec --test-reporter-destination=stdout tests/stories/*.test.mjs >"$work/stories.log" 2>&1
-    number() { sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$tap" 2>/dev/null | tail -n 1; }
-    failed=$(($(number fail || echo 0) + $(number cancelled || echo 0)))
-    passed=$(number pass)
-    [ -z "$passed" ] && failed=$((failed + 1))
-    [ "$failed" -gt 0 ] && sed -n '/failing tests/,$p' "$work/stories.log" | head -n 400
-    count "$1" "${passed:-0}" "$failed" "$(number skipped)"
-}
-
 # A script of ours that ends with "N passed, N failed[, N skipped]".
 script_part() { # name, command
     name=$1
@@ -78,6 +44,29 @@ script_part() { # name, command
     failed=${2:-1}
     [ "$code" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
     count "$name" "${1:-0}" "$failed" "${3:-0}"
+}
+
+meson_part() { # name, folder, suite options
+    name=$1 folder=$2
+    shift 2
+    log=$folder/meson-logs/part.json
+    rm -f "$log"
+    meson test -C "$folder" --no-rebuild --logbase part "$@" >"$work/meson.log" 2>&1
+    [ -s "$log" ] || cat "$work/meson.log"
+    script_part "$name" node tests/tally.mjs "$log"
+}
+
+stories() { # name, program
+    tap=$work/stories.tap
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=2 --test-reporter=tap --test-reporter-destination="$tap" \
+        --test-reporter=spec --test-reporter-destination=stdout tests/stories/*.test.mjs >"$work/stories.log" 2>&1
+    number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
+    [ -e "$tap" ] || : >"$tap"
+    passed=$(number pass)
+    failed=$(($(number fail) + $(number cancelled)))
+    [ $((passed + failed)) -eq 0 ] && failed=1
+    [ "$failed" -gt 0 ] && sed -n '/failing tests/,$p' "$work/stories.log" | head -n 400
+    count "$1" "$passed" "$failed" "$(number skipped)"
 }
 
 sanitized() { # address or thread
