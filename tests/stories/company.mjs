@@ -314,10 +314,18 @@ export class Company {
 
   // ---- the end ----
 
+  async cancelAll() {
+    for (const state of ['queued', 'waiting', 'working']) {
+      const { json } = await this.api('GET', `/v1/tasks?state=${state}&limit=1000`);
+      await Promise.all(json.items.map((item) => this.api('POST', `/v1/tasks/${item.id}/cancel`, {})));
+    }
+  }
+
   async close() {
     const trouble = [];
     if (existsSync(join(this.dir, 'state/run'))) {
       for (const info of processesOf(this.dir)) safeKill(info.pid, 'SIGCONT');
+      await this.cancelAll().catch(() => {}); // `down` drains: it waits for turns that run
       const down = await this.hq('down', { timeout: 20000 });
       if (down.code !== 0 && down.code !== 3) trouble.push(`hq down: exit ${down.code}: ${down.stdout}${down.stderr}`);
     }

