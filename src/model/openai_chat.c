@@ -122,7 +122,7 @@ static struct openai_failure failure_of(const struct call *call)
  */
 static enum model_outcome say_cut(struct call *call, struct err *err)
 {
-    err_set(err, "model_unreachable", "provider \"%s\" cannot be reached: %s",
+    err_set(err, "model_unreachable", "provider \"%s\" gave no whole answer: %s",
             call->chat->base.provider, call->fetch_err.message);
     err_hint(err, "is the server of models.%s.base_url up?", call->chat->base.provider);
     return MODEL_UNREACHABLE;

@@ -400,10 +400,10 @@ static const struct verdict {
      "in trouble (502): 502 Bad Gateway",
      3},
     {{"HTTP/1.1 500 Oops\r\n", "<p>It\tbroke</p>", 0, 0}, MODEL_UNREACHABLE, "(500): It broke", 3},
-    {{NULL, NULL, 0, 0}, MODEL_UNREACHABLE, "cannot be reached", 3},
+    {{NULL, NULL, 0, 0}, MODEL_UNREACHABLE, "gave no whole answer", 3},
     {{SSE, "", 0, 0}, MODEL_UNREACHABLE, "before it was complete", 3},
     {{SSE, CHUNK("Half"), 0, 0}, MODEL_UNREACHABLE, "before it was complete", 1},
-    {{SSE, CHUNK("Half"), 0, 1}, MODEL_UNREACHABLE, "cannot be reached", 1},
+    {{SSE, CHUNK("Half"), 0, 1}, MODEL_UNREACHABLE, "gave no whole answer", 1},
     {{SSE,
       CHUNK("Half") "data: "
                     "{\"error\":{\"message\":\"Overloaded\",\"type\":\"overloaded_error\"}}\n\n",
