@@ -100,21 +100,22 @@ test('429 and 529: short ones are waited out, long ones come back with their tim
 });
 
 test('a cut stream is no answer; it is asked again only where nobody has heard of it', async (t) => {
-  const cut = { truncateAfterChunks: 4, chunkSize: 3 };
+  const cut = { truncateAfterChunks: 4, chunkSize: 3, latency: 20 }; // without latency nothing is flushed before the cut
   const url = await start(t, [
-    { match: { userMessage: 'heard', sequenceIndex: 0 }, response: { content: 'this never comes to its end' }, ...cut },
-    { match: { userMessage: 'heard' }, response: { content: 'whole' } },
-    { match: { userMessage: 'unheard', sequenceIndex: 0 }, response: { content: 'this never comes to its end' }, ...cut },
-    { match: { userMessage: 'unheard' }, response: { content: 'whole' } },
+    { match: { userMessage: 'listened to', sequenceIndex: 0 }, response: { content: 'this never comes to its end' }, ...cut },
+    { match: { userMessage: 'listened to' }, response: { content: 'whole' } },
+    { match: { userMessage: 'nobody hears', sequenceIndex: 0 }, response: { content: 'this never comes to its end' }, ...cut },
+    { match: { userMessage: 'nobody hears' }, response: { content: 'whole' } },
     { match: { userMessage: 'torn', sequenceIndex: 0 }, response: { toolCalls: [{ name: 'read', arguments: '{"path":"somewhere"}' }] }, ...cut },
     { match: { userMessage: 'torn' }, response: { content: 'no half a call' } },
   ]);
-  const heard = await ask(url, 'heard');
+  const heard = await ask(url, 'listened to');
   assert.equal(heard.outcome, 'unreachable');
-  assert.equal(heard.message, undefined);
+  assert.equal(heard.message, null);
   assert.ok(heard.pieces > 0);
-  assert.equal((await ask(url, 'unheard', '--quiet')).message?.text, 'whole');
+  assert.equal((await ask(url, 'nobody hears', '--quiet')).message?.text, 'whole');
   assert.equal((await ask(url, 'torn', '--tool', 'read')).message?.text, 'no half a call');
+  assert.equal((await journal(url)).length, 1 + 2 + 2);
 });
 
 test('cancelling in mid-stream ends the call', async (t) => {
