@@ -46,21 +46,32 @@ static struct tx tx_open(struct ledger *ledger, struct arena *arena, struct err 
 }
 
 /* The ledger's time never goes back over a restart, whatever the wall clock says then. */
-static int tx_commit(struct tx *tx)
+static int tx_mark_time(struct tx *tx)
 {
     struct meta mark = {.name = "clock"};
     char text[24];
-    if (tx->writes == 0) {
-        tx->store->ops->rollback(tx->store);
-        return 0;
-    }
     snprintf(text, sizeof(text), "%lld", (long long)tx->now);
     mark.value = text;
-    int rc = tx_put(tx, &meta_record, &mark);
-    if (rc)
+    return tx_put(tx, &meta_record, &mark);
+}
+
+/* Ends the transaction. What failed before the commit is undone for sure; what a failed commit left
+ * on disk is not known. */
+static int tx_commit(struct tx *tx, int rc, bool *broken)
+{
+    const struct store_ops *ops = tx->store->ops;
+    if (rc == 0 && tx->writes)
+        rc = tx_mark_time(tx);
+    if (rc || tx->writes == 0) {
+        ops->rollback(tx->store);
         return rc;
-    rc = tx->store->ops->commit(tx->store, tx->err);
-    return rc == STORE_FULL ? TX_FULL : rc ? TX_FAILED : 0;
+    }
+    rc = ops->commit(tx->store, tx->err);
+    if (rc == STORE_OK)
+        return 0;
+    ops->rollback(tx->store);
+    *broken = rc != STORE_FULL;
+    return rc == STORE_FULL ? TX_FULL : TX_FAILED;
 }
 
 /* What the monitors learn once it is on disk. */
@@ -109,18 +120,10 @@ static int group_try(struct ledger *ledger, struct group *group, struct tx *tx, 
         return rc;
     for (size_t i = 0; i < group->count && rc == 0; i++)
         rc = member_run(tx, group->members[i], group->full);
-    if (rc) {
-        store->ops->rollback(store);
-        return rc;
-    }
-    rc = tx_commit(tx);
-    if (rc) {
-        store->ops->rollback(store);
-        *broken = rc == TX_FAILED;
-        return rc;
-    }
-    tx_publish(ledger, tx);
-    return 0;
+    rc = tx_commit(tx, rc, broken);
+    if (rc == 0)
+        tx_publish(ledger, tx);
+    return rc;
 }
 
 static void group_answer(struct ledger *ledger, struct group *group, int rc, const struct err *err)
@@ -194,17 +197,9 @@ static int sweep_try(struct ledger *ledger, struct tx *tx, bool *more, bool *bro
     int rc = store->ops->begin(store, tx->err) == STORE_OK ? 0 : TX_FAILED;
     if (rc)
         return rc;
-    rc = sweep_slice(tx, &ledger->clock, &sweep, more);
-    if (rc) {
-        store->ops->rollback(store);
+    rc = tx_commit(tx, sweep_slice(tx, &ledger->clock, &sweep, more), broken);
+    if (rc)
         return rc;
-    }
-    rc = tx_commit(tx);
-    if (rc) {
-        store->ops->rollback(store);
-        *broken = rc == TX_FAILED;
-        return rc;
-    }
     ledger->sweep = sweep;
     ledger->due = *more ? tx->now : INT64_MAX;
     tx_publish(ledger, tx);
