@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@
 #include "base/time.h"
 #include "config/config.h"
 
-enum { TELL_EVERY_MS = 10000 };
+enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 4096 };
 
 static void block_signals(void)
 {
@@ -30,6 +31,17 @@ static void block_signals(void)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* Two listeners with LIMIT_CONNECTIONS each need more than the usual soft limit. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
+        limit.rlim_cur =
+            limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 /* The descriptor that the starter handed over, if it did; nobody else inherits it. */
@@ -53,6 +65,7 @@ void process_init(struct process *process, const char *role, const char *name)
     umask(077);
     log_init(name, LOG_INFO);
     crash_init(role);
+    raise_descriptor_limit();
     block_signals();
 }
 

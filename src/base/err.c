@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-static void err_fill(struct err *err, const char *code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void err_fill(struct err *err, const char *code,
+                                                            const char *format, va_list args)
 {
     snprintf(err->code, sizeof(err->code), "%s", code);
     vsnprintf(err->message, sizeof(err->message), format, args);

@@ -153,8 +153,8 @@ static const char *shorten(struct arena *arena, const char *message)
     return keep < len ? arena_printf(arena, "%.*s…", (int)keep, message) : message;
 }
 
-static void finding_add(struct findings *findings, struct place at, const char *format,
-                        va_list args)
+__attribute__((format(printf, 3, 0))) static void
+finding_add(struct findings *findings, struct place at, const char *format, va_list args)
 {
     bool kept = findings->count < LIMIT_FINDINGS;
     findings->last = finding_room(findings);
