@@ -4,6 +4,19 @@
 #include "app/gateway_process.h"
 #include "app/hub_process.h"
 #include "cli/cli.h"
+#include "sys/guard.h"
+
+static int guard_run_command(const struct invocation *invocation)
+{
+    return guard_main();
+}
+
+static const struct command guard_command = {
+    .name = "guard",
+    .group = "PLUMBING",
+    .summary = "run one confined command for a gateway (request and report on descriptors 0, 1)",
+    .run = guard_run_command,
+};
 
 static const struct command hub_command = {
     .name = "hub",
@@ -26,6 +39,7 @@ static const struct command gateway_command = {
 static const struct command *const plumbing[] = {
     &hub_command,
     &gateway_command,
+    &guard_command,
     NULL,
 };
 

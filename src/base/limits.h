@@ -23,6 +23,14 @@ enum {
     LIMIT_READ_BYTES = 51200,
     LIMIT_READ_SCAN = 64 << 20,          /* then a file's lines are "at least N" */
     LIMIT_EDIT_FILE = 16 << 20,          /* written or edited whole, in memory */
+    LIMIT_EXEC_MS = 1800000,             /* OpenClaw: 1800 s */
+    LIMIT_EXEC_FILES = 1024,             /* open files per process of a tool's command */
+    LIMIT_EXEC_SPACE_GB = 64,            /* its address space: language runtimes reserve much */
+    LIMIT_EXEC_PROCESSES = 256,          /* its processes and threads: a build, not a fork bomb */
+    LIMIT_EXEC_DISK = 1 << 30,           /* bytes that one command may add to the disk */
+    LIMIT_GUARD_TEXT = 8 << 20,          /* a request to or a report of the guard */
+    LIMIT_GUARD_LOCK_MS = 10000,         /* wait for an earlier command of the task to be dead */
+    LIMIT_GUARD_GRACE_MS = 30000,        /* past the time limit; then the guard itself is killed */
     LIMIT_WORKSPACE_FILE = 20000,        /* bootstrapMaxChars: longer prompt files are cut 70/20 */
     LIMIT_MODEL_ANSWER = 8 << 20,        /* a provider that never stops */
     LIMIT_MODEL_STREAM = 128 << 20,      /* its events on the wire: 300 bytes and more per token */

@@ -1,9 +1,9 @@
 /* Running a tool's command so that it cannot escape its turn: the guard process.
  *
- * `hq guard` is single-threaded and started per command by posix_spawn. It reads one JSON request on
- * descriptor 0 (which then stays open: its end of file means the gateway is gone), confines itself
- * and the command (sandbox.h), copies the output, enforces time, processes and disk, kills every
- * descendant, and writes one JSON report to descriptor 1. */
+ * `hq guard` is single-threaded and started per command by posix_spawn. It reads one JSON request
+ * on descriptor 0 (which then stays open: its end of file means the gateway is gone), confines
+ * itself and the command (sandbox.h), copies the output, enforces time, processes and disk, kills
+ * every descendant, and writes one JSON report to descriptor 1. */
 #ifndef HQ_SYS_GUARD_H
 #define HQ_SYS_GUARD_H
 
@@ -16,40 +16,49 @@
 struct err;
 
 struct guard_command {
-    const char *command;            /* for /bin/sh -c */
-    const char *workdir;            /* absolute, inside a writable root */
-    const char *const *env;         /* "NAME=value" on top of the minimal environment, or NULL */
-    const char *const *writable;    /* absolute folders; NULL at the end */
-    const char *const *readable;    /* further readable folders besides the system's */
-    const char *lock_path;          /* the task's lock file, held while anything of it lives */
-    bool network;                   /* AF_INET allowed */
+    const char *command;         /* for /bin/sh -c */
+    const char *workdir;         /* absolute, inside a writable root */
+    const char *const *env;      /* "NAME=value" on top of the minimal environment, or NULL */
+    const char *const *writable; /* absolute folders; NULL at the end */
+    const char *const *readable; /* further readable folders besides the system's */
+    const char *lock_path;       /* the task's lock file, held while anything of it lives */
+    bool network;                /* AF_INET allowed */
     int64_t timeout_ms;
-    size_t output_max;              /* bytes kept: the first and last half; the rest is dropped */
-    int64_t disk_max;               /* bytes that the command may add to the file system */
+    size_t output_max; /* bytes kept: the first and last half; the rest is dropped */
+    int64_t disk_max;  /* bytes that the command may add to the file system */
     int processes_max;
 };
 
 struct guard_report {
-    enum guard_end { GUARD_EXITED, GUARD_SIGNALLED, GUARD_TIMEOUT, GUARD_TOO_MANY, GUARD_DISK,
-                     GUARD_CANCELLED, GUARD_REFUSED } end;
-    int code;          /* exit code or signal number */
-    char *output;      /* stdout and stderr as they came, cleaned to UTF-8, in the arena */
-    int64_t dropped;   /* bytes cut out of the middle */
+    enum guard_end {
+        GUARD_EXITED,
+        GUARD_SIGNALLED,
+        GUARD_TIMEOUT,
+        GUARD_TOO_MANY,
+        GUARD_DISK,
+        GUARD_CANCELLED,
+        GUARD_REFUSED
+    } end;
+    int code;        /* exit code or signal number */
+    char *output;    /* stdout and stderr as they came, cleaned to UTF-8, in the arena */
+    int64_t dropped; /* bytes cut out of the middle */
     int64_t took_ms;
-    char *message;     /* of REFUSED: why the sandbox could not be built */
+    char *message; /* of REFUSED: why the sandbox could not be built */
 };
 
 struct guard_run; /* one running guard, cancellable from another thread */
 
-/* Starts the guard; waits (≤ 10 s) for the task's lock if an earlier one is still dying.
- * NULL with *err. */
+/* Starts the guard and hands it the request. The guard waits (≤ 10 s) for the task's lock if an
+ * earlier command is still dying, else refuses. NULL with *err. Blocks for less than 10 s. */
 struct guard_run *guard_start(const struct guard_command *command, struct err *err);
 
-/* Blocks until the report is there and every descendant is dead. Frees the run. Returns 0, or -1
- * with *err when the guard itself died (what ran may have run in part). */
+/* Blocks until the report is there and every descendant is dead; once per run. Returns 0, or -1
+ * with *err when the guard itself died (what ran may have run in part). Its deadline is the
+ * command's time limit and 40 s; then the guard is killed. */
 int guard_wait(struct guard_run *run, struct arena *arena, struct guard_report *report,
                struct err *err);
-void guard_cancel(struct guard_run *run); /* any thread, before guard_wait returned */
+void guard_cancel(struct guard_run *run); /* any thread, before guard_close */
+void guard_close(struct guard_run *run);  /* after guard_wait; frees it */
 
 /* main() of `hq guard`. */
 int guard_main(void);

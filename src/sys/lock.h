@@ -15,8 +15,8 @@ struct lock_info {
     int64_t start_ticks; /* field 22 of /proc/<pid>/stat: pid + start time is unique */
     int64_t started_at;  /* wall ms */
     bool ready;
-    int port;            /* 0: none */
-    int64_t pss_kb;      /* self-reported, -1: unknown */
+    int port;       /* 0: none */
+    int64_t pss_kb; /* self-reported, -1: unknown */
     char nonce[33];
     char version[16];
     char config_hash[65];

@@ -1,4 +1,4 @@
-/* The turn's switch and what it switches off: between tool_cancel.c and exec.c. */
+/* The turn's switch and what it switches off: between cancel.c and exec.c. */
 #ifndef HQ_TOOL_CANCEL_H
 #define HQ_TOOL_CANCEL_H
 
@@ -10,7 +10,7 @@ struct tool_cancel;
 /* Names the command that a cancellation ends; cancels it at once where the turn already is. */
 void cancel_attach(struct tool_cancel *cancel, struct guard_run *run);
 
-/* After this no cancellation touches the run: call before guard_wait frees it. */
+/* After this no cancellation touches the run: call before guard_close. */
 void cancel_detach(struct tool_cancel *cancel);
 
 #endif

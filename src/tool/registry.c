@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "tool/builtin.h"
 
-static const struct tool *const tools[] = {&tool_read, &tool_write, &tool_edit};
+static const struct tool *const tools[] = {&tool_read, &tool_write, &tool_edit, &tool_exec};
 
 static const struct {
     const char *alias, *name;
