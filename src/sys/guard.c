@@ -245,5 +245,7 @@ bool guard_available(struct arena *arena, const char **why_not)
     else if (report.end != GUARD_EXITED || report.code != 0)
         *why_not =
             arena_printf(arena, "A trial command ended with %d: %s", report.code, report.output);
+    if (run)
+        guard_close(run);
     return *why_not == NULL;
 }

@@ -101,11 +101,13 @@ static _Noreturn void become_command(const struct guard_init *init, bool own_pro
     };
     char *argv[] = {"sh", "-c", arena_strdup(&arena, command->command), NULL};
     char **envp = environment(&arena, command);
+    const char *temporary =
+        command->writable[0] ? arena_printf(&arena, "%s/.tmp", command->writable[0]) : NULL;
     setsid();
     signals_default();
     if (descriptors_of_command(init->out, &err) == 0 && sandbox_confine(&sandbox, &err) == 0) {
-        if (command->writable[0])
-            mkdir(arena_printf(&arena, "%s/.tmp", command->writable[0]), 0700);
+        if (temporary)
+            mkdir(temporary, 0700);
         if (chdir(command->workdir) < 0)
             err_errno(&err, "workdir", "Cannot enter the folder %s", command->workdir);
         else if (execve("/bin/sh", argv, envp) < 0)

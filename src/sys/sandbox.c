@@ -62,11 +62,11 @@ static int drop_capabilities(struct err *err)
 int sandbox_confine(const struct sandbox *sandbox, struct err *err)
 {
     umask(077);
-    if (set_limits(sandbox, err) < 0)
-        return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_errno(err, "no_new_privs", "Cannot set no_new_privs");
     if (landlock_confine(sandbox, err) < 0 || drop_capabilities(err) < 0)
         return -1;
-    return syscalls_confine(sandbox, err);
+    if (syscalls_confine(sandbox, err) < 0)
+        return -1;
+    return set_limits(sandbox, err); /* last: a sanitizer's own memory is larger than the limit */
 }

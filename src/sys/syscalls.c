@@ -70,6 +70,11 @@ static const int denied[] = {
     SCMP_SYS(vhangup),
 };
 
+static struct scmp_arg_cmp arg(unsigned number, enum scmp_compare how, uint64_t a, uint64_t b)
+{
+    return (struct scmp_arg_cmp){.arg = number, .op = how, .datum_a = a, .datum_b = b};
+}
+
 static int deny_listed(scmp_filter_ctx filter)
 {
     int rc = 0;
@@ -86,7 +91,7 @@ static int deny_namespaces(scmp_filter_ctx filter)
     int rc = 0;
     for (size_t i = 0; i < sizeof(flags) / sizeof(*flags) && rc == 0; i++)
         rc = seccomp_rule_add(filter, DENY, SCMP_SYS(clone), 1,
-                              SCMP_A0(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+                              arg(0, SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
     return rc;
 }
 
@@ -94,21 +99,21 @@ static int deny_namespaces(scmp_filter_ctx filter)
 static int deny_terminal(scmp_filter_ctx filter)
 {
     int rc = seccomp_rule_add(filter, DENY, SCMP_SYS(ioctl), 1,
-                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
+                              arg(1, SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
     return rc ? rc
               : seccomp_rule_add(filter, DENY, SCMP_SYS(ioctl), 1,
-                                 SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
+                                 arg(1, SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
 }
 
 static int deny_sockets(scmp_filter_ctx filter, bool network)
 {
     if (!network)
         return seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 0);
-    int rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_LT, AF_INET));
+    int rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, arg(0, SCMP_CMP_LT, AF_INET, 0));
     if (rc == 0)
-        rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_INET6));
+        rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, arg(0, SCMP_CMP_GT, AF_INET6, 0));
     for (uint64_t family = AF_INET + 1; family < AF_INET6 && rc == 0; family++)
-        rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family));
+        rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socket), 1, arg(0, SCMP_CMP_EQ, family, 0));
     return rc;
 }
 
@@ -116,11 +121,12 @@ static int deny_sockets(scmp_filter_ctx filter, bool network)
  * else; a datagram pair could be pointed at another address. */
 static int deny_pairs(scmp_filter_ctx filter)
 {
-    int rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+    int rc =
+        seccomp_rule_add(filter, DENY, SCMP_SYS(socketpair), 1, arg(0, SCMP_CMP_NE, AF_UNIX, 0));
     for (uint64_t type = 0; type < 16 && rc == 0; type++)
         if (type != SOCK_STREAM)
             rc = seccomp_rule_add(filter, DENY, SCMP_SYS(socketpair), 1,
-                                  SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, type));
+                                  arg(1, SCMP_CMP_MASKED_EQ, 0xf, type));
     return rc;
 }
 
