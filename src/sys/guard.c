@@ -189,11 +189,10 @@ static void reap_guard(struct guard_run *run)
 static bool wait_for_descendants(const struct guard_run *run)
 {
     int64_t deadline = time_boot_ms() + LIMIT_GUARD_LOCK_MS;
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = run->lock_path ? open(run->lock_path, O_RDONLY | O_CLOEXEC) : -1;
     bool held = fd >= 0;
     while (held && time_boot_ms() < deadline) {
-        whole.l_type = F_WRLCK;
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* l_pid must be 0 */
         held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
         if (held)
             nanosleep(&(struct timespec){.tv_nsec = LOCK_LOOK_NS}, NULL);
