@@ -21,6 +21,9 @@ struct model;
  *   {"role":"tool","call_id","name","text","is_error":bool}
  * Tools: [{"name","description","parameters":JSON Schema}]
  *
+ * A tool call may carry "extra":{provider: what it wants back}: keep it as it is in the messages of
+ * the same turn (Gemini refuses its own calls without their signatures).
+ *
  * A tool call whose arguments were no JSON object is
  *   {"id","name","arguments":{"_raw":the text},"bad_arguments":true}
  * : do not run it, answer it with an error that the model can read ("the arguments are not JSON").

@@ -26,7 +26,7 @@ static void set_arguments(json_t *call, const struct buf *text)
     json_object_set_new(call, "bad_arguments", json_true());
 }
 
-static json_t *call_message(struct openai_call *pieces)
+static json_t *call_message(struct openai_call *pieces, const char *provider)
 {
     char made_up[32] = "call_";
     const char *id = buf_text(&pieces->id);
@@ -39,6 +39,8 @@ static json_t *call_message(struct openai_call *pieces)
     json_set_text(call, "id", id);
     json_set_text(call, "name", buf_text(&pieces->name));
     set_arguments(call, &pieces->arguments);
+    if (pieces->extra)
+        json_object_set_new(call, "extra", json_pack("{s:O}", provider, pieces->extra));
     return call;
 }
 
@@ -51,7 +53,7 @@ static json_t *calls_message(struct openai_stream *stream, struct err *err)
             json_decref(calls);
             return NULL;
         }
-        json_array_append_new(calls, call_message(&stream->calls[i]));
+        json_array_append_new(calls, call_message(&stream->calls[i], stream->provider));
     }
     return calls;
 }

@@ -193,8 +193,10 @@ static enum model_outcome run_call(struct call *call, struct model_answer *answe
     const struct model_request *request = call->request;
     if (read_key(call, err))
         return MODEL_AUTH;
-    json_t *body =
-        openai_request(request, max_tokens(call->chat, request), call->chat->is_openai, err);
+    const struct openai_dialect dialect = {.provider = call->chat->base.provider,
+                                           .max_tokens = max_tokens(call->chat, request),
+                                           .is_openai = call->chat->is_openai};
+    json_t *body = openai_request(request, &dialect, err);
     if (!body)
         return MODEL_REFUSED;
     const char *text = json_print(&call->arena, body);
@@ -215,6 +217,7 @@ static enum model_outcome openai_chat_complete(struct model *model,
     call->chat = (struct openai_chat *)model;
     call->request = request;
     openai_stream_init(&call->stream, request->on_text, request->ctx);
+    call->stream.provider = model->provider;
     enum model_outcome outcome = run_call(call, answer, retry_after_ms, err);
     openai_stream_fini(&call->stream);
     fetch_response_fini(&call->response);

@@ -33,6 +33,14 @@ static const char *const no_quota_words[] = {
     NULL,
 };
 
+/* A 403 that is about the text, not about the key (OpenRouter). */
+static const char *const flagged_words[] = {
+    "moderation",
+    "flagged",
+    "content policy",
+    NULL,
+};
+
 static bool has_word(const char *text, const char *const *words)
 {
     for (; *words; words++) {
@@ -173,6 +181,8 @@ static enum model_outcome tell_apart(const struct openai_failure *failure, const
                                      const char *text, struct err *err)
 {
     int status = failure->status;
+    if (status == 403 && has_word(words, flagged_words))
+        return say_refused(failure, text, err);
     if (status == 401 || status == 403 || status == 402 ||
         (status == 429 && has_word(words, no_quota_words)))
         return say_auth(failure, text, err);

@@ -7,18 +7,21 @@
 #include "base/str.h"
 #include "model/openai_request.h"
 
-static json_t *call_out(const json_t *call)
+static json_t *call_out(const json_t *call, const char *provider)
 {
+    const json_t *extra = json_object_get(json_object_get(call, "extra"), provider);
     const json_t *arguments = json_object_get(call, "arguments");
     char *text = json_dumps(arguments, JSON_COMPACT | JSON_SORT_KEYS);
     json_t *out = json_pack("{s:O?, s:s, s:{s:O?, s:s}}", "id", json_object_get(call, "id"), "type",
                             "function", "function", "name", json_object_get(call, "name"),
                             "arguments", text ? text : "{}");
     free(text);
+    if (extra)
+        json_object_set(out, "extra_content", (json_t *)extra);
     return out;
 }
 
-static json_t *assistant_out(const json_t *message)
+static json_t *assistant_out(const json_t *message, const char *provider)
 {
     const char *text = json_get_text(message, "text", NULL);
     const json_t *calls = json_object_get(message, "tool_calls");
@@ -29,27 +32,28 @@ static json_t *assistant_out(const json_t *message)
     }
     json_t *list = json_array(), *call;
     size_t i;
-    json_array_foreach(calls, i, call) json_array_append_new(list, call_out(call));
+    json_array_foreach(calls, i, call) json_array_append_new(list, call_out(call, provider));
     json_object_set_new(out, "content", text ? json_string(text) : json_null());
     json_object_set_new(out, "tool_calls", list);
     return out;
 }
 
-static json_t *message_out(const json_t *message)
+static json_t *message_out(const json_t *message, const char *provider)
 {
     const char *role = json_get_text(message, "role", "");
     const char *text = json_get_text(message, "text", "");
     if (str_eq(role, "user") || str_eq(role, "system"))
         return json_pack("{s:s, s:s}", "role", role, "content", text);
     if (str_eq(role, "assistant"))
-        return assistant_out(message);
+        return assistant_out(message, provider);
     if (str_eq(role, "tool"))
         return json_pack("{s:s, s:s, s:s}", "role", "tool", "tool_call_id",
                          json_get_text(message, "call_id", ""), "content", text);
     return NULL;
 }
 
-static json_t *messages_out(const struct model_request *request, struct err *err)
+static json_t *messages_out(const struct model_request *request, const char *provider,
+                            struct err *err)
 {
     json_t *list = json_array(), *message;
     size_t i;
@@ -58,7 +62,7 @@ static json_t *messages_out(const struct model_request *request, struct err *err
                                               json_text(request->system, strlen(request->system))));
     json_array_foreach(request->messages, i, message)
     {
-        json_t *out = message_out(message);
+        json_t *out = message_out(message, provider);
         if (!out) {
             err_set(err, "bad_message",
                     "message %zu has the role \"%s\", not user, assistant or tool", i,
@@ -85,21 +89,21 @@ static json_t *tools_out(const json_t *tools)
     return list;
 }
 
-json_t *openai_request(const struct model_request *request, int64_t max_tokens, bool is_openai,
+json_t *openai_request(const struct model_request *request, const struct openai_dialect *dialect,
                        struct err *err)
 {
-    json_t *messages = messages_out(request, err);
+    json_t *messages = messages_out(request, dialect->provider, err);
     if (!messages)
         return NULL;
-    json_t *body =
-        json_pack("{s:s, s:b, s:{s:b}, s:o, s:I}", "model", request->model, "stream", 1,
-                  "stream_options", "include_usage", 1, "messages", messages,
-                  is_openai ? "max_completion_tokens" : "max_tokens", (json_int_t)max_tokens);
+    json_t *body = json_pack("{s:s, s:b, s:{s:b}, s:o, s:I}", "model", request->model, "stream", 1,
+                             "stream_options", "include_usage", 1, "messages", messages,
+                             dialect->is_openai ? "max_completion_tokens" : "max_tokens",
+                             (json_int_t)dialect->max_tokens);
     if (json_array_size(request->tools) > 0) {
         json_object_set_new(body, "tools", tools_out(request->tools));
         json_object_set_new(body, "tool_choice", json_string("auto"));
     }
-    if (is_openai && request->session)
+    if (dialect->is_openai && request->session)
         json_set_text(body, "prompt_cache_key", request->session);
     return body;
 }

@@ -11,11 +11,15 @@
 
 struct err;
 
+struct openai_dialect {   /* what differs between servers */
+    const char *provider; /* our name for it: whose "extra" goes back with a tool call */
+    int64_t max_tokens;
+    bool is_openai; /* OpenAI's own: max_completion_tokens, prompt_cache_key */
+};
+
 /* Returns the body (new reference), or NULL with *err where a message has no form that this API
- * knows. `is_openai`: the server is OpenAI's own, which wants max_completion_tokens and takes
- * prompt_cache_key; others know max_tokens only. Thinking of earlier answers is left out: servers
- * disagree on taking it back. */
-json_t *openai_request(const struct model_request *request, int64_t max_tokens, bool is_openai,
+ * knows. Thinking of earlier answers is left out: servers disagree on taking it back. */
+json_t *openai_request(const struct model_request *request, const struct openai_dialect *dialect,
                        struct err *err);
 
 #endif

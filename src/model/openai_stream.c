@@ -115,6 +115,19 @@ static int put_arguments(struct openai_stream *stream, struct openai_call *call,
     return rc;
 }
 
+/* What the provider wants back with the call; it comes whole, in one of the pieces. */
+static int put_extra(struct openai_stream *stream, struct openai_call *call, const json_t *extra)
+{
+    if (!json_is_object(extra) || !stream->provider)
+        return 0;
+    stream->size += json_dumpb(extra, NULL, 0, 0);
+    if (stream->size > LIMIT_MODEL_ANSWER)
+        return stream_fail(stream, "the answer is larger than 8 MB");
+    json_decref(call->extra);
+    call->extra = json_deep_copy(extra);
+    return 0;
+}
+
 static int put_calls(struct openai_stream *stream, const json_t *pieces)
 {
     size_t i;
@@ -129,19 +142,21 @@ static int put_calls(struct openai_stream *stream, const json_t *pieces)
         const json_t *function = json_object_get(piece, "function");
         if (put_word(stream, &call->id, json_object_get(piece, "id")) ||
             put_word(stream, &call->name, json_object_get(function, "name")) ||
-            put_arguments(stream, call, json_object_get(function, "arguments")))
+            put_arguments(stream, call, json_object_get(function, "arguments")) ||
+            put_extra(stream, call, json_object_get(piece, "extra_content")))
             return -1;
     }
     return 0;
 }
 
+/* OpenRouter ends with "error" where its upstream broke; the error object comes with it or not. */
 static void put_stop(struct openai_stream *stream, const char *reason)
 {
     static const char *const words[][2] = {
         {"tool_calls", "tool_use"}, {"function_call", "tool_use"}, {"length", "length"},
         {"max_tokens", "length"},   {"content_filter", "refused"},
     };
-    if (str_is_empty(reason))
+    if (str_is_empty(reason) || str_eq(reason, "error"))
         return;
     stream->stop = "stop";
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -271,6 +286,7 @@ void openai_stream_fini(struct openai_stream *stream)
         buf_fini(&stream->calls[i].id);
         buf_fini(&stream->calls[i].name);
         buf_fini(&stream->calls[i].arguments);
+        json_decref(stream->calls[i].extra);
     }
     buf_fini(&stream->whole);
     buf_fini(&stream->text);

@@ -20,6 +20,7 @@ struct openai_call { /* a tool call while its pieces arrive */
     int64_t index;
     struct buf id, name, arguments;
     unsigned half;
+    json_t *extra; /* extra_content: Gemini's thought signature; NULL */
 };
 
 struct openai_stream {
@@ -35,8 +36,9 @@ struct openai_stream {
     bool done;        /* [DONE] */
     bool has_usage;
     struct model_usage usage;
-    json_t *error;   /* an error object that came inside the stream */
-    struct err fail; /* why feeding stopped, when not by `error` */
+    json_t *error;        /* an error object that came inside the stream */
+    struct err fail;      /* why feeding stopped, when not by `error` */
+    const char *provider; /* the name under which a call's extra is kept; NULL: not kept */
     void (*on_text)(void *ctx, const char *text, size_t len);
     void *ctx;
 };

@@ -286,11 +286,13 @@ static void test_answer_usage_and_cost(void **state)
 static void add_history(struct stage *stage)
 {
     json_decref(stage->messages);
-    stage->messages = json_pack(
-        "[{s:s,s:s}, {s:s,s:n,s:s,s:[{s:s,s:s,s:{s:s}}]}, {s:s,s:s,s:s,s:s,s:b}, {s:s,s:s}]",
-        "role", "user", "text", "Hi", "role", "assistant", "text", "thinking", "hm", "tool_calls",
-        "id", "c1", "name", "read", "arguments", "path", "a", "role", "tool", "call_id", "c1",
-        "name", "read", "text", "content", "is_error", 0, "role", "assistant", "text", "So.");
+    stage->messages =
+        json_pack("[{s:s,s:s}, {s:s,s:n,s:s,s:[{s:s,s:s,s:{s:s},s:{s:s,s:s}}]}, "
+                  "{s:s,s:s,s:s,s:s,s:b}, {s:s,s:s}]",
+                  "role", "user", "text", "Hi", "role", "assistant", "text", "thinking", "hm",
+                  "tool_calls", "id", "c1", "name", "read", "arguments", "path", "a", "extra",
+                  "local", "sig", "other", "no", "role", "tool", "call_id", "c1", "name", "read",
+                  "text", "content", "is_error", 0, "role", "assistant", "text", "So.");
     json_decref(stage->tools);
     stage->tools = json_pack("[{s:s, s:s, s:{s:s}}]", "name", "read", "description", "reads",
                              "parameters", "type", "object");
@@ -309,7 +311,8 @@ static void test_request(void **state)
         strstr(request, "\r\n\r\n") + 4,
         "{\"max_tokens\":777,\"messages\":["
         "{\"content\":\"Be brief.\",\"role\":\"system\"},{\"content\":\"Hi\",\"role\":\"user\"},"
-        "{\"content\":null,\"role\":\"assistant\",\"tool_calls\":[{\"function\":"
+        "{\"content\":null,\"role\":\"assistant\",\"tool_calls\":[{\"extra_content\":\"sig\","
+        "\"function\":"
         "{\"arguments\":\"{\\\"path\\\":\\\"a\\\"}\",\"name\":\"read\"},\"id\":\"c1\",\"type\":"
         "\"function\"}]},"
         "{\"content\":\"content\",\"role\":\"tool\",\"tool_call_id\":\"c1\"},"
@@ -343,6 +346,10 @@ static const struct verdict {
      "does not accept the key (401): Incorrect API key provided: [key].",
      1},
     {{JSON_HEAD("403 Forbidden"), "{\"detail\":\"no\"}", 0, 0}, MODEL_AUTH, "(403): no", 1},
+    {{JSON_HEAD("403 Forbidden"), "{\"error\":{\"message\":\"Your input was flagged\"}}", 0, 0},
+     MODEL_REFUSED,
+     "refused the request",
+     1},
     {{JSON_HEAD("402 Payment Required"), "{\"error\":{\"message\":\"Insufficient credits\"}}", 0,
       0},
      MODEL_AUTH,

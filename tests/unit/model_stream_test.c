@@ -48,6 +48,7 @@ static struct parsed parse_cut(const char *bytes, size_t len, size_t at)
     struct model_answer answer = {0};
     struct err err = {0};
     openai_stream_init(stream, hear, &parsed.heard);
+    stream->provider = "p";
     if (openai_stream_feed(stream, bytes, at) == 0)
         openai_stream_feed(stream, bytes + at, len - at);
     parsed.outcome = openai_stream_finish(stream, &answer, &err);
@@ -155,6 +156,13 @@ static const struct sample {
     {"filtered-late.sse", MODEL_OK,
      "{\"stop\":\"refused\",\"text\":\"I begin\"} in=0 out=3 cached=0 reasoning=0 estimated",
      "I begin"},
+    {"extra-content.sse", MODEL_OK,
+     "{\"stop\":\"tool_use\",\"text\":null,\"tool_calls\":[{\"arguments\":{\"path\":\"a\"},"
+     "\"extra\":{\"p\":{\"google\":{\"thought_signature\":\"c2ln\"}}},\"id\":\"f-1\",\"name\":"
+     "\"read\"}]}"
+     " in=10 out=4 cached=0 reasoning=0",
+     ""},
+    {"ends-in-error.sse", MODEL_UNREACHABLE, "before it was complete", "Half"},
     {"whole.json", MODEL_OK,
      "{\"stop\":\"tool_use\",\"text\":\"Whole.\",\"thinking\":\"r\",\"tool_calls\":["
      "{\"arguments\":{\"path\":\"c\"},\"id\":\"w\",\"name\":\"read\"}]} in=3 out=1 cached=0 "
