@@ -197,6 +197,9 @@ static void test_result_belongs_to_its_message(void **state)
     add_answer(stage);
     assert_int_equal(say(stage, "first\nthank you \n"), MODEL_OK);
     assert_string_equal(text_of(stage), "{{first\nthank you \n}} on manager: thank you");
+    add_answer(stage);
+    assert_int_equal(say(stage, "read b.txt"), MODEL_OK); /* step 0 again */
+    assert_string_equal(text_of(stage), "I look into b.txt.");
 }
 
 static void test_model_and_system(void **state)
