@@ -6,17 +6,11 @@
 #include "cli/cli.h"
 #include "sys/guard.h"
 
-static int guard_run_command(const struct invocation *invocation)
+static int run_guard(const struct invocation *invocation)
 {
+    (void)invocation;
     return guard_main();
 }
-
-static const struct command guard_command = {
-    .name = "guard",
-    .group = "PLUMBING",
-    .summary = "run one confined command for a gateway (request and report on descriptors 0, 1)",
-    .run = guard_run_command,
-};
 
 static const struct command hub_command = {
     .name = "hub",
@@ -34,6 +28,14 @@ static const struct command gateway_command = {
     .min_args = 1,
     .max_args = 1,
     .run = gateway_main,
+};
+
+static const struct command guard_command = {
+    .name = "guard",
+    .group = "PLUMBING",
+    .usage = "",
+    .summary = "run and confine one command of a tool (started by gateways)",
+    .run = run_guard,
 };
 
 static const struct command *const plumbing[] = {
