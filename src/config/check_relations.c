@@ -15,7 +15,7 @@ struct relations {
 struct folder {
     const char *path, *words;
     struct place at;
-    bool writable; /* a workspace: the sandbox lets tools write in it */
+    bool open; /* tools reach into it: a workspace, the shared folder */
 };
 
 static const char *agent_pointer(struct relations *all, const char *id, const char *rest)
@@ -262,11 +262,14 @@ static struct folder *list_folders(struct relations *all, size_t *count)
 {
     const struct config *config = all->config;
     struct folder *folders =
-        arena_alloc(all->arena, (config->agent_count * 2 + 2) * sizeof(*folders));
+        arena_alloc(all->arena, (config->agent_count * 2 + 3) * sizeof(*folders));
     *count = 0;
     add_folder(folders, count, (struct folder){config->state, "the state folder", {0}, false});
     add_folder(folders, count,
                (struct folder){config->secrets, "the folder of secrets", {0}, false});
+    add_folder(folders, count,
+               (struct folder){config->shared_dir, "the shared folder",
+                               yaml_place(all->document, "/shared/dir"), true});
     for (size_t i = 0; i < config->agent_count; i++) {
         const struct config_agent *agent = &config->agents[i];
         const char *words = arena_printf(all->arena, "the instance of %s", agent->id);
@@ -287,12 +290,11 @@ static void report_folders(struct relations *all, const struct folder *a, const 
     finding_error(all->findings, b->at, "%s and %s %s: \"%s\"%s%s%s", a->words, b->words,
                   same ? "are the same folder" : "lie one in the other", b->path,
                   same ? "" : " and \"", same ? "" : a->path, same ? "" : "\"");
-    if (a->writable || b->writable)
-        finding_hint(all->findings,
-                     "tools may write in a workspace: nothing of another may lie there");
+    if (a->open || b->open)
+        finding_hint(all->findings, "tools reach into it: nothing else may lie there");
 }
 
-/* A workspace meets no other folder; instances are not the same. */
+/* What tools reach into meets no other folder; instances are not the same. */
 static void check_folders(struct relations *all)
 {
     size_t count;
@@ -300,8 +302,8 @@ static void check_folders(struct relations *all)
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++) {
             const struct folder *a = &folders[j], *b = &folders[i];
-            bool clash = a->writable || b->writable ? paths_overlap(a->path, b->path)
-                                                    : strcmp(a->path, b->path) == 0;
+            bool clash = a->open || b->open ? paths_overlap(a->path, b->path)
+                                            : strcmp(a->path, b->path) == 0;
             if (!clash)
                 continue;
             report_folders(all, a, b);

@@ -294,6 +294,12 @@ static const struct {
      "2:37: the folder of secrets and the workspace of a lie one in the other: \"DIR/secrets/a\" "
      "and "
      "\"DIR/secrets\""},
+    {"agents: {a: {model: m/x}}\nshared: {dir: .}",
+     "3:15: the state folder and the shared folder lie one in the other: \"DIR\" and "
+     "\"DIR/state\""},
+    {"agents: {shared: {model: m/x}}\nshared: {dir: workspaces/shared}",
+     "2:10: the shared folder and the workspace of shared are the same folder: "
+     "\"DIR/workspaces/shared\""},
     {"agents: {a: {model: m/x, workspace: ~/w}}",
      "2:37: workspace: \"~/w\" is not a path here: ~ is not expanded"},
     {"agents: {a: {model: m/x, tools: {allow: [exce]}}}",
