@@ -127,7 +127,7 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
         rc = lane_leave(tx, task);
     if (rc == 0)
         rc = task_put(tx, task, from);
-    if (rc == 0)
+    if (rc == 0 && str_eq(from, TASK_WAITING))
         rc = wait_clear(tx, task->id);
     if (rc == 0)
         rc = root_leave(tx, task);

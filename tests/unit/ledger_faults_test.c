@@ -112,7 +112,10 @@ static void what_is_due_survives_a_fault(void **state)
     store_mem_fail(c->store, FAULT_PUT_IO, 1);
     case_pass(c, LIMIT_LEASE_MS);
     case_assert_state(c, "t-1", TASK_WORKING);
+    assert_int_equal(case_extend(c, "ada", "n1", "t-1", fence, NULL), EXTEND_OK);
     case_pass(c, 2000);
+    case_assert_state(c, "t-1", TASK_WORKING);
+    case_pass(c, LIMIT_LEASE_MS - 2000);
     case_assert_state(c, "t-1", TASK_QUEUED);
     assert_int_equal(case_finish(c, "t-1", fence, "1"), LEDGER_OK);
     case_assert_clean(c);

@@ -225,6 +225,26 @@ static void timers_wake(void **state)
     case_assert_clean(c);
 }
 
+static void a_timer_and_a_task_are_both_waited_for(void **state)
+{
+    struct ledger_case *c = *state;
+    char due[24];
+    snprintf(due, sizeof(due), "%lld", (long long)ledger_now(c->ledger) + 1000);
+    struct wait waits[] = {{.kind = "timer", .id = due}, {.kind = "task", .id = "t-2"}};
+    case_register(c, "ada", "n1");
+    case_register(c, "bob", "n1");
+    case_submit(c, "t-1", "ada", "main");
+    case_submit(c, "t-2", "bob", "main");
+    int64_t fence = case_claim_id(c, "bob", "n1", "t-2");
+    case_park(c, "t-1", case_claim_id(c, "ada", "n1", "t-1"), "all", waits, 2);
+    case_pass(c, 1000);
+    case_assert_state(c, "t-1", TASK_WAITING);
+    assert_int_equal(case_task(c, "t-1")->ready_at, 0);
+    case_finish(c, "t-2", fence, "1");
+    case_claim_id(c, "ada", "n1", "t-1");
+    case_assert_clean(c);
+}
+
 static void a_park_must_make_sense(void **state)
 {
     struct ledger_case *c = *state;
@@ -284,6 +304,7 @@ int main(void)
         CASE(no_wake_up_is_lost),
         CASE(all_waits_for_all_and_any_for_one),
         CASE(timers_wake),
+        CASE(a_timer_and_a_task_are_both_waited_for),
         CASE(a_park_must_make_sense),
         CASE(a_circle_through_a_lane_is_refused),
     };

@@ -269,7 +269,9 @@ static void the_listener_hears_what_changed(void **state)
     case_pass(c, 1000);
     hear(c, &keys, &count);
     assert_true(has_key(keys, count, "queue:ada"));
-    case_submit(c, "t-1", "ada", "main"); /* refused: nothing changed */
+    struct task undone = {.id = "t-2", .agent = "ada", .kind = "ask"};
+    struct op ops[] = {{.type = OP_SUBMIT, .task = &undone}, {.type = OP_CANCEL}};
+    assert_int_equal(case_apply(c, ops, 2), LEDGER_NONE); /* nothing changed */
     hear(c, &keys, &count);
     assert_int_equal(count, 0);
 }

@@ -1,0 +1,218 @@
+/* The hub is killed before and after every commit of a delegation, once each. Whatever was answered
+ * is there afterwards, and a client that repeats its requests comes to the same end, once. */
+#include "ledger_case.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/str.h"
+#include "ledger/commit.h"
+#include "ledger/rows.h"
+#include "ledger/tx.h"
+
+/* One client's view: it sends, and says when it was answered. */
+struct client {
+    struct ledger *ledger;
+    struct arena arena;
+    int answered_fd;
+    int step;
+};
+
+static void answered(struct client *client)
+{
+    if (client->answered_fd >= 0 && write(client->answered_fd, ".", 1) != 1)
+        abort();
+}
+
+static int send_batch(struct client *client, struct op *ops, size_t count)
+{
+    char request[16];
+    struct outcome outcome;
+    struct err err;
+    snprintf(request, sizeof(request), "r%d", ++client->step);
+    struct batch batch = {request, "operator", ops, count};
+    if (ledger_apply(client->ledger, &batch, &outcome, &err) < 0 || outcome.status != LEDGER_OK)
+        return -1;
+    answered(client);
+    return 0;
+}
+
+static int send_op(struct client *client, struct op op)
+{
+    return send_batch(client, &op, 1);
+}
+
+static int send_register(struct client *client, const char *name)
+{
+    struct agent agent = {.id = name, .nonce = "n1"};
+    return send_op(client, (struct op){.type = OP_REGISTER, .reg = {.agent = &agent}});
+}
+
+static int send_claim(struct client *client, const char *agent, size_t expected)
+{
+    char request[16];
+    struct outcome outcome;
+    struct err err;
+    struct task *tasks;
+    size_t count;
+    snprintf(request, sizeof(request), "r%d", ++client->step);
+    struct claim claim = {request, agent, "n1", 1};
+    if (ledger_claim(client->ledger, &claim, &client->arena, &tasks, &count, &outcome, &err) < 0 ||
+        count != expected)
+        return -1;
+    answered(client);
+    return 0;
+}
+
+static int send_delegation(struct client *client)
+{
+    struct wait wait = {.kind = "task", .id = "t-2"};
+    struct call call = {.step = 1, .idx = 1, .kind = "tool", .name = "delegate"};
+    struct task task = {.id = "t-2",
+                        .agent = "bob",
+                        .parent = "t-1",
+                        .parent_step = 1,
+                        .parent_index = 1,
+                        .kind = "delegation"};
+    struct op ops[] = {
+        {.type = OP_CALL_INTEND, .task_id = "t-1", .fence = 1, .call = &call},
+        {.type = OP_SUBMIT, .task = &task},
+        {.type = OP_PARK,
+         .task_id = "t-1",
+         .fence = 1,
+         .park = {.mode = "all", .waits = &wait, .count = 1}},
+    };
+    return send_batch(client, ops, 3);
+}
+
+static int send_finish(struct client *client, const char *id, int64_t fence)
+{
+    struct handoff handoff = {.status = "complete", .result = "\"done\""};
+    char name[16];
+    snprintf(name, sizeof(name), "e-%s", id);
+    struct effect effect = {.id = name, .kind = "message", .destination = "discord"};
+    struct op ops[] = {
+        {.type = OP_EFFECT, .task_id = id, .fence = fence, .effect = &effect},
+        {.type = OP_FINISH, .task_id = id, .fence = fence, .finish = {.handoff = &handoff}},
+    };
+    return send_batch(client, ops, 2);
+}
+
+/* `again`: what ended meanwhile is not claimed a second time. */
+static int play(struct client *client, int done)
+{
+    struct task task = {.id = "t-1", .agent = "ada", .session = "main", .kind = "ask"};
+    struct op submit = {.type = OP_SUBMIT, .task = &task};
+    if (send_register(client, "ada") || send_register(client, "bob") || send_op(client, submit))
+        return -1;
+    if (send_claim(client, "ada", done < 5) || send_delegation(client))
+        return -1;
+    if (send_claim(client, "bob", done < 7) || send_finish(client, "t-2", 1))
+        return -1;
+    return send_claim(client, "ada", done < 9) || send_finish(client, "t-1", 2) ? -1 : 0;
+}
+
+enum { STEPS = 9 };
+
+/* The life of one hub; returns only where it was not killed. */
+static int hub(struct ledger_case *c, const char *point, int fd)
+{
+    struct err err;
+    setenv("HQ_CRASH_DIR", c->dir, 1);
+    setenv("HQ_CRASH_AT", point, 1);
+    crash_init("hub");
+    struct store *store = store_sqlite_open(c->dir, &err);
+    struct ledger *ledger = store ? ledger_open(store, &err) : NULL;
+    struct client client = {.ledger = ledger, .answered_fd = fd};
+    return ledger && play(&client, 0) == 0 ? 0 : 3;
+}
+
+/* Returns how many steps were answered; *killed: whether the point was reached. */
+static int run_hub(struct ledger_case *c, const char *point, bool *killed)
+{
+    int pipes[2], status, count = 0;
+    char byte;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(pipes[0]);
+        _exit(hub(c, point, pipes[1]));
+    }
+    close(pipes[1]);
+    while (read(pipes[0], &byte, 1) == 1)
+        count++;
+    close(pipes[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    *killed = WIFSIGNALED(status);
+    if (!*killed)
+        assert_int_equal(WEXITSTATUS(status), 0);
+    return count;
+}
+
+static int64_t remembered(struct ledger_case *c)
+{
+    int64_t count;
+    struct scan scan = {.record = &request_record};
+    pthread_mutex_lock(&c->ledger->store_mutex);
+    assert_int_equal(c->store->ops->count(c->store, &scan, &count, &c->err), STORE_OK);
+    pthread_mutex_unlock(&c->ledger->store_mutex);
+    return count;
+}
+
+static void assert_happened_once(struct ledger_case *c)
+{
+    case_assert_state(c, "t-1", TASK_DONE);
+    case_assert_state(c, "t-2", TASK_DONE);
+    assert_int_equal(case_task(c, "t-1")->fence, 2);
+    assert_int_equal(case_task(c, "t-2")->fence, 1);
+    assert_int_equal(case_events(c, "t-1", "task.submitted"), 1);
+    assert_int_equal(case_events(c, "t-1", "task.finished"), 1);
+    assert_int_equal(case_events(c, "t-2", "task.finished"), 1);
+    assert_int_equal(case_events(c, "t-1", "call.recorded"), 1);
+    assert_string_equal(case_call(c, "t-1", 1, 1)->state, CALL_RECORDED);
+    case_assert_clean(c);
+}
+
+static void die_at(struct ledger_case *c, const char *point, bool *killed)
+{
+    ledger_close(c->ledger);
+    int count = run_hub(c, point, killed);
+    c->store = store_sqlite_open(c->dir, &c->err);
+    c->ledger = ledger_open(c->store, &c->err);
+    assert_non_null(c->ledger);
+    int done = (int)remembered(c);
+    assert_true(done == count || done == count + 1);
+    case_assert_clean(c);
+    struct client client = {.ledger = c->ledger, .answered_fd = -1};
+    assert_int_equal(play(&client, done), 0);
+    assert_int_equal(client.step, STEPS);
+    arena_fini(&client.arena);
+    assert_happened_once(c);
+}
+
+static void every_commit_may_be_the_last(void **state)
+{
+    static const char *const sides[] = {"before", "after"};
+    for (int side = 0; side < 2; side++) {
+        bool killed = true;
+        int deaths = 0;
+        for (int pass = 1; killed; pass++, deaths += killed) {
+            void *fresh;
+            char point[64];
+            assert_int_equal(case_setup_sqlite(&fresh), 0);
+            snprintf(point, sizeof(point), "hub/ledger.commit.%s#%d", sides[side], pass);
+            die_at(fresh, point, &killed);
+            case_teardown(&fresh);
+        }
+        assert_true(deaths >= STEPS);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_commit_may_be_the_last)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
