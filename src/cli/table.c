@@ -2,6 +2,12 @@
 #include "cli/table.h"
 
 const struct command *const command_table[] = {
+    &command_up,
+    &command_down,
+    &command_start,
+    &command_stop,
+    &command_restart,
+    &command_reload,
     &command_ask,
     &command_chat,
     &command_task_list,

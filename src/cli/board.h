@@ -1,0 +1,23 @@
+/* What the supervisor says of its children (state/run/supervisor.json), and waiting for it. */
+#ifndef HQ_CLI_BOARD_H
+#define HQ_CLI_BOARD_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "cli/command.h"
+
+struct config;
+
+/* The child's part of the board, borrowed; NULL: it is not on it. */
+const json_t *board_child(const json_t *board, const char *name);
+
+/* Waits until every child that shall run is ready (or held: then it says so), at most `ms`. Returns
+ * COMMAND_OK, or COMMAND_FAILED after naming who is not. Blocks. */
+int board_wait_ready(const struct invocation *invocation, const struct config *config, int64_t ms);
+
+/* Waits until the named children are in `state` ("ready", "stopped"); same returns. */
+int board_wait_state(const struct invocation *invocation, const struct config *config,
+                     const char *const *names, const char *state, int64_t ms);
+
+#endif

@@ -1,0 +1,182 @@
+/* hq start, stop, restart, reload: single agents of a running company. */
+#include <signal.h>
+
+#include "base/err.h"
+#include "cli/board.h"
+#include "cli/company.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "supervise/control.h"
+#include "supervise/runfiles.h"
+
+enum { CHILDREN_WAIT_MS = 90000 };
+
+/* The ids of the agents named (none: all), NULL at the end; NULL after saying who is unknown. */
+static const char *const *agents_named(const struct invocation *invocation,
+                                       const struct config *config)
+{
+    struct err err;
+    size_t count = 0;
+    const char **names = arena_alloc(
+        invocation->arena, (config->agent_count + invocation->arg_count + 1) * sizeof(*names));
+    for (size_t i = 0; i < invocation->arg_count; i++) {
+        const struct config_agent *agent = config_agent(config, invocation->args[i]);
+        if (!agent) {
+            err_set(&err, "unknown_agent", "there is no agent \"%s\"", invocation->args[i]);
+            err_hint(&err, "hq agent list shows who is there");
+            output_fail(invocation, COMMAND_USAGE, &err);
+            return NULL;
+        }
+        names[count++] = agent->id;
+    }
+    for (size_t i = 0; invocation->arg_count == 0 && i < config->agent_count; i++)
+        names[count++] = config->agents[i].id;
+    return names;
+}
+
+static int not_running(const struct invocation *invocation, const struct config *config)
+{
+    struct err err;
+    err_set(&err, "not_running", "no supervisor of %s runs", config->company);
+    err_hint(&err, "start it: hq -C %s up -d", config->dir);
+    return output_fail(invocation, COMMAND_NOT_RUNNING, &err);
+}
+
+/* What a verb writes for one agent. */
+typedef int wish(const struct config *config, const char *name, struct err *err);
+
+static int wish_stop(const struct config *config, const char *name, struct err *err)
+{
+    return runfile_put(config, name, RUNFILE_DOWN, "stopped by hand", err);
+}
+
+static int wish_start(const struct config *config, const char *name, struct err *err)
+{
+    (void)err;
+    runfile_take(config, name, RUNFILE_DOWN);
+    return 0;
+}
+
+static int wish_restart(const struct config *config, const char *name, struct err *err)
+{
+    runfile_take(config, name, RUNFILE_DOWN);
+    return runfile_put(config, name, RUNFILE_RESTART, "", err);
+}
+
+/* Restarting is over when the wish was taken away and the child is ready again. */
+static int wait_taken(const struct config *config, const char *const *names)
+{
+    for (size_t i = 0; names[i]; i++)
+        while (runfile_is_there(config, names[i], RUNFILE_RESTART) &&
+               control_look(config, "supervisor", NULL))
+            control_wait_end(config, "supervisor", 5);
+    return 0;
+}
+
+static int make_wishes(const struct invocation *invocation, const struct config *config,
+                       const char *const *names, wish *make)
+{
+    struct err err;
+    for (size_t i = 0; names[i]; i++)
+        if (make(config, names[i], &err) < 0)
+            return output_fail(invocation, COMMAND_FAILED, &err);
+    if (make == wish_start && runfile_put(config, "supervisor", RUNFILE_RETRY, "", &err) < 0)
+        return output_fail(invocation, COMMAND_FAILED, &err);
+    control_signal(config, "supervisor", SIGHUP);
+    return COMMAND_OK;
+}
+
+static int change(const struct invocation *invocation, wish *make, const char *state)
+{
+    struct config *config = company_open(invocation);
+    if (!config)
+        return COMMAND_USAGE;
+    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : CHILDREN_WAIT_MS;
+    const char *const *names = agents_named(invocation, config);
+    int code = COMMAND_USAGE;
+    if (names && !control_look(config, "supervisor", NULL))
+        code = not_running(invocation, config);
+    else if (names)
+        code = make_wishes(invocation, config, names, make);
+    if (code == COMMAND_OK) {
+        wait_taken(config, names);
+        code = board_wait_state(invocation, config, names, state, patience);
+    }
+    config_free(config);
+    return code;
+}
+
+static int start_run(const struct invocation *invocation)
+{
+    return change(invocation, wish_start, "ready");
+}
+
+static int stop_run(const struct invocation *invocation)
+{
+    return change(invocation, wish_stop, "stopped");
+}
+
+static int restart_run(const struct invocation *invocation)
+{
+    return change(invocation, wish_restart, "ready");
+}
+
+/* The supervisor reads the file again; who changed is restarted. A bad file changes nothing. */
+static int reload_run(const struct invocation *invocation)
+{
+    struct err err;
+    struct config *config = company_open(invocation);
+    if (!config)
+        return COMMAND_USAGE;
+    int code = COMMAND_OK;
+    if (!control_look(config, "supervisor", NULL)) {
+        code = not_running(invocation, config);
+    } else if (runfile_put(config, "supervisor", RUNFILE_RELOAD, "", &err) < 0) {
+        code = output_fail(invocation, COMMAND_FAILED, &err);
+    } else {
+        control_signal(config, "supervisor", SIGHUP);
+        while (runfile_is_there(config, "supervisor", RUNFILE_RELOAD) &&
+               control_look(config, "supervisor", NULL))
+            control_wait_end(config, "supervisor", 5);
+        code = board_wait_ready(invocation, config, CHILDREN_WAIT_MS);
+    }
+    config_free(config);
+    return code;
+}
+
+const struct command command_start = {
+    .name = "start",
+    .group = "RUN",
+    .usage = "[AGENT…]",
+    .summary = "start agents that were stopped or held",
+    .max_args = 1000,
+    .run = start_run,
+};
+
+const struct command command_stop = {
+    .name = "stop",
+    .group = "RUN",
+    .usage = "[AGENT…]",
+    .summary = "stop agents; they stay down until started",
+    .max_args = 1000,
+    .run = stop_run,
+};
+
+const struct command command_restart = {
+    .name = "restart",
+    .group = "RUN",
+    .usage = "[AGENT…]",
+    .summary = "end agents and start them again",
+    .max_args = 1000,
+    .run = restart_run,
+};
+
+const struct command command_reload = {
+    .name = "reload",
+    .group = "RUN",
+    .usage = "",
+    .summary = "read hq.yaml again; who changed is restarted",
+    .max_args = 1000,
+    .run = reload_run,
+};

@@ -1,0 +1,64 @@
+/* hq down: everything of the company ends, with or without a supervisor. */
+#include <signal.h>
+
+#include "base/err.h"
+#include "cli/company.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "supervise/control.h"
+
+enum { DOWN_PATIENCE_MS = 90000, DRAIN_MS = 10000 };
+
+/* SIGTERM drains; at the deadline twice more, as with Ctrl-C: stop, kill. */
+static bool end_supervisor(const struct config *config, int64_t patience)
+{
+    control_signal(config, "supervisor", SIGTERM);
+    if (control_wait_end(config, "supervisor", patience))
+        return true;
+    control_signal(config, "supervisor", SIGINT);
+    control_signal(config, "supervisor", SIGINT);
+    if (control_wait_end(config, "supervisor", DRAIN_MS))
+        return true;
+    control_signal(config, "supervisor", SIGINT);
+    return control_wait_end(config, "supervisor", DRAIN_MS);
+}
+
+static int bring_down(const struct invocation *invocation, const struct config *config)
+{
+    struct err err = {0};
+    int64_t patience =
+        invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
+    bool supervised = control_look(config, "supervisor", NULL);
+    if (supervised && !end_supervisor(config, patience)) {
+        err_set(&err, "still_running", "the supervisor of %s does not end", config->company);
+        err_hint(&err, "see: hq logs; then hq down again");
+        return output_fail(invocation, COMMAND_FAILED, &err);
+    }
+    int count = control_end_all(config, patience < DRAIN_MS ? patience : DRAIN_MS, &err);
+    if (count < 0)
+        return output_fail(invocation, COMMAND_FAILED, &err);
+    output_note(invocation, "%s %s", config->company,
+                supervised || count ? "is down" : "was not running");
+    return COMMAND_OK;
+}
+
+static int down_run(const struct invocation *invocation)
+{
+    struct config *config = company_open(invocation);
+    if (!config)
+        return COMMAND_USAGE;
+    int code = bring_down(invocation, config);
+    config_free(config);
+    return code;
+}
+
+const struct command command_down = {
+    .name = "down",
+    .group = "RUN",
+    .usage = "",
+    .summary = "end the company; running turns may end first",
+    .details = "With --timeout DUR turns that still run then are stopped; their tasks go on at the "
+               "next start.\n",
+    .run = down_run,
+};

@@ -1,0 +1,227 @@
+/* hq up: the supervisor, in front or in the background. */
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crash.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/board.h"
+#include "cli/company.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "config/config.h"
+#include "supervise/control.h"
+#include "supervise/prepare.h"
+#include "supervise/runfiles.h"
+#include "supervise/supervisor.h"
+#include "sys/spawn.h"
+
+enum { WAIT_READY_MS = 60000 };
+
+static const struct command_option up_options[] = {
+    {"detach", 'd', NULL, "in the background; logs go to state/logs/supervisor.log"},
+    {"wait", 0, NULL, "with -d: return when everybody is ready"},
+    {"quiet-supervisor", 0, NULL, "plumbing: what -d starts"},
+    {0},
+};
+
+static int64_t patience(const struct invocation *invocation)
+{
+    return invocation->timeout_ms >= 0 ? invocation->timeout_ms : WAIT_READY_MS;
+}
+
+static int maybe_wait(const struct invocation *invocation, const struct config *config)
+{
+    if (!invocation_has(invocation, "wait"))
+        return COMMAND_OK;
+    return board_wait_ready(invocation, config, patience(invocation));
+}
+
+/* It runs already: nothing to start, but held ones are tried again. */
+static int already_up(const struct invocation *invocation, const struct config *config)
+{
+    struct err err;
+    if (runfile_put(config, "supervisor", RUNFILE_RETRY, "", &err) < 0)
+        return output_fail(invocation, COMMAND_FAILED, &err);
+    control_signal(config, "supervisor", SIGHUP);
+    output_note(invocation, "%s is up already; whoever was held is tried again", config->company);
+    return maybe_wait(invocation, config);
+}
+
+/* ---- in front ---- */
+
+static void say_change(void *ctx, const struct slot *slot)
+{
+    const struct invocation *invocation = ctx;
+    output_note(invocation, "%-16s %s%s%s", slot->name, child_state_name(slot->child.state),
+                slot->child.reason[0] ? ": " : "", slot->child.reason);
+}
+
+static void say_ready(void *ctx, const struct roster *roster)
+{
+    const struct invocation *invocation = ctx;
+    output_note(invocation, "all ready. Ctrl-C ends the company; in another terminal: hq -C %s status",
+                roster->config->dir);
+}
+
+static void say_stop(void *ctx, int pressed, const struct roster *roster)
+{
+    static const char *const words[] = {"draining", "stopping", "killing"};
+    const struct invocation *invocation = ctx;
+    size_t step = pressed < 1 ? 0 : pressed > 3 ? 2 : (size_t)pressed - 1;
+    output_note(invocation, "%s: %zu agents still run%s", words[step],
+                roster_count_alive_gateways(roster),
+                step == 0 ? ", their turns may end (Ctrl-C again stops them)"
+                : step == 1 ? " (Ctrl-C again kills)" : "");
+}
+
+static int take_ready_fd(void)
+{
+    int64_t fd;
+    const char *text = getenv("HQ_READY_FD");
+    if (!text || !str_to_int(text, 3, 1023, &fd))
+        return -1;
+    unsetenv("HQ_READY_FD");
+    return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
+}
+
+static int run_supervisor(const struct invocation *invocation, struct config *config)
+{
+    struct err err = {0};
+    bool quiet = invocation_has(invocation, "quiet-supervisor");
+    struct supervise supervise = {.config = config, .ready_fd = take_ready_fd()};
+    if (!quiet) {
+        supervise.on_change = say_change;
+        supervise.on_ready = say_ready;
+        supervise.on_stop = say_stop;
+        supervise.ctx = (void *)invocation;
+    }
+    mallopt(M_ARENA_MAX, 1);
+    signal(SIGPIPE, SIG_IGN);
+    log_init("supervisor", quiet ? LOG_INFO : LOG_WARN);
+    crash_init("supervisor");
+    int ready_fd = supervise.ready_fd;
+    int rc = supervise_run(&supervise, NULL, &err);
+    if (rc < 0 && ready_fd >= 0) {
+        char line[1100];
+        snprintf(line, sizeof(line), "error: %s%s%s\n", err.message, *err.hint ? ". " : "",
+                 err.hint);
+        (void)!write(ready_fd, line, strlen(line));
+    }
+    if (rc == SUPERVISE_ALREADY)
+        return already_up(invocation, config);
+    config_free(supervise.config);
+    return rc < 0 ? output_fail(invocation, COMMAND_USAGE, &err) : COMMAND_OK;
+}
+
+/* ---- in the background ---- */
+
+static int open_log(const struct config *config, struct arena *arena, struct err *err)
+{
+    const char *path = arena_printf(arena, "%s/logs/supervisor.log", config->state);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return fd < 0 ? err_errno(err, "unwritable_state", "cannot open %s", path) : fd;
+}
+
+/* The environment with HQ_READY_FD=3 in front. */
+static const char *const *child_environment(struct arena *arena)
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    const char **envp = arena_alloc(arena, (count + 2) * sizeof(*envp));
+    envp[0] = "HQ_READY_FD=3";
+    for (size_t i = 0; i < count; i++)
+        envp[i + 1] = environ[i];
+    return envp;
+}
+
+static int start_background(const struct config *config, const char *state, int ready,
+                            struct arena *arena, struct err *err)
+{
+    const char *argv[8] = {spawn_self(), "-C", config->dir, "up", "--quiet-supervisor", NULL};
+    if (state) {
+        argv[5] = "--state";
+        argv[6] = config->state;
+    }
+    int log = open_log(config, arena, err);
+    if (log < 0)
+        return -1;
+    struct spawn spawn = {.argv = argv,
+                          .envp = child_environment(arena),
+                          .in = -1,
+                          .out = log,
+                          .err = log,
+                          .pass = {ready, -1, -1, -1},
+                          .session = true};
+    int rc = spawn_start(&spawn, err) < 0 ? -1 : 0;
+    close(log);
+    return rc;
+}
+
+/* Reads the supervisor's word: "ready", or why not. */
+static int read_word(int fd, struct err *err)
+{
+    char line[1200];
+    size_t len = 0;
+    ssize_t got;
+    while (len < sizeof(line) - 1 && (got = read(fd, line + len, sizeof(line) - 1 - len)) > 0)
+        len += (size_t)got;
+    line[len] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (str_eq(line, "ready"))
+        return 0;
+    return err_set(err, "not_started", "%s",
+                   str_starts(line, "error: ") ? line + 7 : "the supervisor ended at once");
+}
+
+static int run_detached(const struct invocation *invocation, const struct config *config)
+{
+    struct err err = {0};
+    int ends[2];
+    if (supervise_prepare(config, &err) < 0)
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return COMMAND_FAILED;
+    int rc = start_background(config, invocation->state, ends[1], invocation->arena, &err);
+    close(ends[1]);
+    if (rc == 0)
+        rc = read_word(ends[0], &err);
+    close(ends[0]);
+    if (rc < 0)
+        return output_fail(invocation, COMMAND_FAILED, &err);
+    int code = maybe_wait(invocation, config);
+    if (code == COMMAND_OK)
+        output_note(invocation, "%s is up; see: hq -C %s status", config->company, config->dir);
+    return code;
+}
+
+static int up_run(const struct invocation *invocation)
+{
+    struct config *config = company_open(invocation);
+    if (!config)
+        return COMMAND_USAGE;
+    if (!invocation_has(invocation, "detach") && !control_look(config, "supervisor", NULL))
+        return run_supervisor(invocation, config);
+    int code = control_look(config, "supervisor", NULL) ? already_up(invocation, config)
+                                                        : run_detached(invocation, config);
+    config_free(config);
+    return code;
+}
+
+const struct command command_up = {
+    .name = "up",
+    .group = "RUN",
+    .usage = "",
+    .summary = "start the company and keep it running",
+    .details = "In front, Ctrl-C lets running turns end, a second stops them, a third kills.\n"
+               "When the company is up already, agents that were held are tried again.\n",
+    .options = up_options,
+    .run = up_run,
+};
