@@ -216,6 +216,11 @@ _Noreturn void guard_init_run(const struct guard_init *init)
     struct guard_status what = {.kind = STATUS_NONE};
     bool own_proc = false;
     pid_t command = -1;
+    if (getpid() != 1) { /* outside a namespace of its own kill(-1) below would reach everybody */
+        err_set(&err, "no_namespaces", "The command did not get process numbers of its own.");
+        tell_refused(init->status, &err);
+        _exit(EXIT_NOT_STARTED);
+    }
     int signals = own_signals();
     prctl(PR_SET_NAME, "hq-guard-init", 0, 0, 0);
     if (start_command(init, &own_proc, &command, &err) < 0) {
