@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "base/str.h"
@@ -118,6 +119,135 @@ static void what_is_due_survives_a_fault(void **state)
     case_pass(c, LIMIT_LEASE_MS - 2000);
     case_assert_state(c, "t-1", TASK_QUEUED);
     assert_int_equal(case_finish(c, "t-1", fence, "1"), LEDGER_OK);
+    case_assert_clean(c);
+}
+
+/* ---- neighbours: several batches in one transaction ---- */
+
+struct sender {
+    struct ledger_case *c;
+    pthread_t thread;
+    struct op ops[2];
+    size_t count;
+    struct outcome outcome;
+    int rc;
+};
+
+static void *sender_main(void *arg)
+{
+    struct sender *sender = arg;
+    struct err err;
+    struct batch batch = {.actor = "operator", .ops = sender->ops, .count = sender->count};
+    sender->rc = ledger_apply(sender->c->ledger, &batch, &sender->outcome, &err);
+    return NULL;
+}
+
+static size_t queue_length(struct ledger *ledger)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&ledger->mutex);
+    for (const struct submission *s = ledger->first; s; s = s->next)
+        count++;
+    pthread_mutex_unlock(&ledger->mutex);
+    return count;
+}
+
+static void rest(void)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* A member of a transaction that keeps it open until the test has seen enough. */
+struct gate {
+    struct ledger *ledger;
+    pthread_t thread;
+    atomic_bool entered, opened;
+};
+
+static int gate_run(struct tx *tx, void *arg)
+{
+    struct gate *gate = arg;
+    atomic_store(&gate->entered, true);
+    for (int i = 0; i < 20000 && !atomic_load(&gate->opened); i++)
+        rest();
+    return 0;
+}
+
+static void *gate_main(void *arg)
+{
+    struct gate *gate = arg;
+    struct outcome outcome;
+    struct submission submission = {.run = gate_run, .arg = gate, .frees = true};
+    submission.outcome = &outcome;
+    commit_submit(gate->ledger, &submission);
+    return NULL;
+}
+
+/* Holds the commit thread up, so that the senders become one group. */
+static void send_together(struct ledger_case *c, struct sender *senders, size_t count)
+{
+    struct gate gate = {.ledger = c->ledger};
+    pthread_create(&gate.thread, NULL, gate_main, &gate);
+    for (int i = 0; i < 10000 && !atomic_load(&gate.entered); i++)
+        rest();
+    for (size_t i = 0; i < count; i++) {
+        senders[i].c = c;
+        pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]);
+        for (int j = 0; j < 5000 && queue_length(c->ledger) <= i; j++)
+            rest();
+    }
+    size_t queued = queue_length(c->ledger);
+    atomic_store(&gate.opened, true);
+    pthread_join(gate.thread, NULL);
+    for (size_t i = 0; i < count; i++)
+        pthread_join(senders[i].thread, NULL);
+    assert_int_equal(queued, count);
+}
+
+static void a_refused_batch_leaves_its_neighbours_alone(void **state)
+{
+    struct ledger_case *c = *state;
+    struct task a = {.id = "t-a", .agent = "ada", .kind = "ask", .session = "main"};
+    struct task b = {.id = "t-b", .agent = "ada", .kind = "ask", .session = "main"};
+    struct task d = {.id = "t-d", .agent = "ada", .kind = "ask", .session = "main"};
+    struct sender senders[3] = {
+        {.ops = {{.type = OP_SUBMIT, .task = &a}}, .count = 1},
+        {.ops = {{.type = OP_SUBMIT, .task = &b}, {.type = OP_CANCEL}}, .count = 2},
+        {.ops = {{.type = OP_SUBMIT, .task = &d}}, .count = 1},
+    };
+    send_together(c, senders, 3);
+    assert_int_equal(senders[0].outcome.status, LEDGER_OK);
+    assert_int_equal(senders[1].outcome.status, LEDGER_NONE);
+    assert_int_equal(senders[2].outcome.status, LEDGER_OK);
+    assert_true(task_exists(c, "t-a") && task_exists(c, "t-d"));
+    assert_false(task_exists(c, "t-b"));
+    assert_false(case_task(c, "t-a")->blocked);
+    assert_true(case_task(c, "t-d")->blocked);
+    case_assert_clean(c);
+}
+
+static void a_full_disk_is_told_to_those_who_need_room(void **state)
+{
+    struct ledger_case *c = *state;
+    struct handoff handoff = {.status = "complete"};
+    struct task b = {.id = "t-b", .agent = "ada", .kind = "ask"};
+    case_register(c, "ada", "n1");
+    case_submit(c, "t-a", "ada", NULL);
+    int64_t fence = case_claim_id(c, "ada", "n1", "t-a");
+    struct op finish = {.type = OP_FINISH, .task_id = "t-a", .fence = fence};
+    finish.finish.handoff = &handoff;
+    struct sender senders[2] = {
+        {.ops = {{.type = OP_SUBMIT, .task = &b}}, .count = 1},
+        {.ops = {finish}, .count = 1},
+    };
+    store_mem_fail(c->store, FAULT_COMMIT_FULL,
+                   1); /* the gate writes nothing and commits nothing */
+    send_together(c, senders, 2);
+    assert_int_equal(senders[0].outcome.status, LEDGER_BUSY);
+    assert_int_equal(senders[1].outcome.status, LEDGER_OK);
+    assert_false(task_exists(c, "t-b"));
+    case_assert_state(c, "t-a", TASK_DONE);
     case_assert_clean(c);
 }
 
@@ -300,6 +430,8 @@ int main(void)
         CASE_MEM(a_failed_commit_ends_the_ledger),
         CASE_MEM(on_a_full_disk_work_still_ends),
         CASE_MEM(what_is_due_survives_a_fault),
+        CASE_MEM(a_full_disk_is_told_to_those_who_need_room),
+        CASE(a_refused_batch_leaves_its_neighbours_alone),
         CASE(tampering_is_noticed),
         CASE(wrong_rows_are_found),
         CASE(many_hands_lose_nothing),
