@@ -19,7 +19,7 @@ struct err;
 struct ledger;
 struct store;
 
-/* Takes the store (closed by ledger_close) and starts the commit thread. Migrates first. All leases
+/* Takes the store (closed by ledger_close, and here on failure) and starts the commit thread. Migrates first. All leases
  * found get a full term. Returns NULL with *err: another hub holds it, a newer schema, no disk. */
 struct ledger *ledger_open(struct store *store, struct err *err);
 void ledger_close(struct ledger *ledger);
@@ -40,9 +40,12 @@ enum op_type {
     OP_CANCEL,   /* reason; reaches the whole tree below the task */
     OP_EFFECT,   /* effect put in the outbox */
     OP_EFFECT_STATE, /* effect: id, state, receiver_id, reason, ready_at; expects effect->fence */
-    OP_EVENT,        /* event: stream, type, body */
+    OP_EVENT,        /* event: stream (NULL: the task's), type, body. In a stream "approval:ID",
+                      * "job:ID" or "signal:ID" it satisfies the waits (kind, ID), also those that
+                      * are parked only later */
     OP_INBOX,        /* inbox: source, message_id, task; DUP when seen */
-    OP_REGISTER,     /* agent: id, nonce, version, pid, port, card; held = what it still works on */
+    OP_REGISTER,     /* agent: id, nonce, version, pid, port, card. What it still holds is told by a
+                      * ledger_extend behind it: LOST are those that it lost */
     OP_PROJECTED,    /* session: agent, key, projected */
     OP_BUDGET_OPEN,  /* budget; with a parent its limit is reserved there */
     OP_BUDGET_RESERVE, /* budget id + amount: spent + reserved + amount ≤ limit or REFUSED */
@@ -107,7 +110,8 @@ enum ledger_outcome {
 };
 
 struct batch {
-    const char *request_id; /* a repeat within 1 h gets the first outcome; NULL: no memory */
+    const char *request_id; /* a repeat within 1 h by the same actor gets the first OK again (what
+                             * changed nothing is looked at anew); NULL: no memory */
     const char *actor;      /* principal named by the events */
     struct op *ops;
     size_t count; /* ≤ LIMIT_BATCH_OPS */
@@ -146,7 +150,10 @@ int ledger_claim(struct ledger *ledger, const struct claim *claim, struct arena 
 enum extend_result { EXTEND_OK, EXTEND_LOST, EXTEND_CANCEL };
 
 /* Renews leases of `agent` held by `nonce`. results[i] answers held[i]; for EXTEND_CANCEL
- * reasons[i] is "cancelled" or "timeout" (static text). Also the agent's sign of life. */
+ * reasons[i] is "cancelled" or "timeout" (static text): the lease is not renewed any more, so who
+ * does not stop is stopped by its end. A lease that expired while nobody claimed is taken up again
+ * (that blocks for a commit). Also the agent's sign of life. Returns 0, or -1 when the ledger is
+ * broken (then nothing is known to be lost). */
 int ledger_extend(struct ledger *ledger, const char *agent, const char *nonce,
                   const struct held *held, size_t count, enum extend_result *results,
                   const char **reasons);
@@ -205,8 +212,10 @@ int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena,
 /* ---- 7. wait ---- */
 
 /* Blocks until something was committed or became due, at most `ms`; *keys (in the arena) then names
- * what was touched since the last call: "queue:<agent>", "task:<id>", "stream:<id>". A hint: the
- * listener looks again. One listener only. Returns false when the ledger is closing. */
+ * what was touched since the last call: "queue:<agent>", "task:<id>", "stream:<id>", "agents",
+ * "effects", or "*" (too much to name: look at everything). A hint: the listener looks again. One
+ * listener only. Returns false when the ledger is closing, or broken: after a commit whose outcome
+ * is not known every call fails with "store_failed" and the process is to end. */
 bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const char ***keys,
                  size_t *count);
 
