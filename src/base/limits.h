@@ -34,6 +34,8 @@ enum {
     LIMIT_WORKSPACE_FILE = 20000,        /* bootstrapMaxChars: longer prompt files are cut 70/20 */
     LIMIT_MODEL_ANSWER = 8 << 20,        /* a provider that never stops */
     LIMIT_MODEL_STREAM = 128 << 20,      /* its events on the wire: 300 bytes and more per token */
+    LIMIT_REGEX = 1000,                  /* bytes of a script's pattern; regcomp recurses */
+    LIMIT_REGEX_REPEATS = 100000,        /* product of its {n}: ((a{255}){255}){255} takes GBs */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */

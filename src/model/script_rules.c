@@ -89,6 +89,24 @@ static int64_t read_duration(struct reader *reader, struct at at, const char *ke
     return ms;
 }
 
+/* regcomp writes repetitions out: nested ones multiply. */
+static bool is_too_large(const char *regex)
+{
+    int64_t product = 1;
+    for (const char *at = regex; (at = strchr(at, '{')); at++) {
+        char *end;
+        unsigned long most = strtoul(at + 1, &end, 10);
+        if (*end == ',' && end[1] != '}')
+            most = strtoul(end + 1, NULL, 10);
+        if (most > LIMIT_REGEX_REPEATS)
+            return true;
+        product *= most > 1 ? (int64_t)most : 1;
+        if (product > LIMIT_REGEX_REPEATS)
+            return true;
+    }
+    return strlen(regex) > LIMIT_REGEX;
+}
+
 static void compile_regex(struct reader *reader, struct at at, const char *key,
                           struct script_pattern *pattern)
 {
@@ -99,6 +117,10 @@ static void compile_regex(struct reader *reader, struct at at, const char *key,
         len--;
     }
     const char *inner = arena_memdup(reader->arena, pattern->text + 1, len - 2);
+    if (is_too_large(inner)) {
+        complain(reader, at, key, "a smaller expression (1000 bytes, 100000 repetitions in all)");
+        return;
+    }
     int rc = regcomp(&pattern->regex, inner, flags);
     pattern->is_regex = rc == 0;
     if (rc) {

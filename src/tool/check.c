@@ -117,6 +117,9 @@ int tool_check(const struct tool *tool, json_t *arguments, struct err *err)
     if (!json_is_object(arguments))
         return err_set(err, "bad_argument", "The arguments of %s must be a JSON object.",
                        tool->name);
+    if (json_object_size(arguments) == 1 && json_object_get(arguments, "_raw")) /* model.h */
+        return err_set(err, "bad_argument",
+                       "The arguments of %s are not a JSON object: send the call again.", tool->name);
     json_t *schema = json_parse(tool->parameters, strlen(tool->parameters), err);
     if (!schema)
         return -1;
