@@ -8,6 +8,8 @@ const struct command *const command_table[] = {
     &command_stop,
     &command_restart,
     &command_reload,
+    &command_status,
+    &command_logs,
     &command_ask,
     &command_chat,
     &command_task_list,
