@@ -9,7 +9,7 @@
 #include "cli/status_screen.h"
 #include "cli/task_text.h"
 
-enum { AGENT_COLUMNS = 15, STATE_COLUMNS = 26, MODEL_COLUMNS = 14, AGE_COLUMNS = 7 };
+enum { AGENT_COLUMNS = 14, STATE_COLUMNS = 21, MODEL_COLUMNS = 13, AGE_COLUMNS = 6 };
 
 struct page {
     const struct status_look *look;
