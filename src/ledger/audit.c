@@ -307,9 +307,9 @@ static int audit_walk(struct audit *audit, const struct walk_of *walk)
     struct arena keys = {0};
     int rc;
     do {
-        pthread_mutex_lock(&audit->ledger->store_mutex);
+        turnstile_enter(&audit->ledger->turn);
         rc = audit_page(audit, walk, after, &last);
-        pthread_mutex_unlock(&audit->ledger->store_mutex);
+        turnstile_leave(&audit->ledger->turn);
         after = arena_strdup(&keys, last);
         arena_fini(&audit->scratch);
     } while (rc == 0 && after && audit->count < AUDIT_FINDINGS);
@@ -352,9 +352,9 @@ static int audit_store(struct audit *audit)
     struct store_check check = {.more = true};
     int rc = STORE_OK;
     while (check.more && rc == STORE_OK) {
-        pthread_mutex_lock(&audit->ledger->store_mutex);
+        turnstile_enter(&audit->ledger->turn);
         rc = store->ops->check(store, audit->arena, &check, audit->err);
-        pthread_mutex_unlock(&audit->ledger->store_mutex);
+        turnstile_leave(&audit->ledger->turn);
     }
     for (size_t i = 0; i < check.count; i++)
         finding(audit, "%s", check.findings[i]);
@@ -378,9 +378,9 @@ static int admin_backup(struct ledger *ledger, const char *path, struct err *err
     bool more = true;
     int rc = STORE_OK;
     while (more && rc == STORE_OK) {
-        pthread_mutex_lock(&ledger->store_mutex);
+        turnstile_enter(&ledger->turn);
         rc = ledger->store->ops->backup(ledger->store, path, &more, err);
-        pthread_mutex_unlock(&ledger->store_mutex);
+        turnstile_leave(&ledger->turn);
     }
     if (rc == STORE_FULL)
         err_set(err, "disk_full", "No room for a copy at %s.", path);
@@ -392,9 +392,9 @@ static int admin_vacuum(struct ledger *ledger, struct err *err)
     bool more = true;
     int rc = STORE_OK;
     while (more && rc == STORE_OK) {
-        pthread_mutex_lock(&ledger->store_mutex);
+        turnstile_enter(&ledger->turn);
         rc = ledger->store->ops->care(ledger->store, &more, err);
-        pthread_mutex_unlock(&ledger->store_mutex);
+        turnstile_leave(&ledger->turn);
     }
     return rc == STORE_OK ? 0 : -1;
 }

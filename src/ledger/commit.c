@@ -162,7 +162,7 @@ static void group_run(struct ledger *ledger, struct group *group)
     struct arena arena = {0};
     struct err err = {0};
     bool broken = false;
-    pthread_mutex_lock(&ledger->store_mutex);
+    turnstile_enter(&ledger->turn);
     struct tx tx = tx_open(ledger, &arena, &err);
     group->full = !ledger->store->ops->keep_reserve(ledger->store);
     int rc = group_try(ledger, group, &tx, &broken);
@@ -176,7 +176,7 @@ static void group_run(struct ledger *ledger, struct group *group)
     }
     if (broken)
         ledger_break(ledger, &err);
-    pthread_mutex_unlock(&ledger->store_mutex);
+    turnstile_leave(&ledger->turn);
     if (rc == TX_FULL)
         group_is_full(group);
     group_answer(ledger, group, rc == TX_FAILED ? -1 : 0, &err);
@@ -213,14 +213,14 @@ static bool sweep_run(struct ledger *ledger)
     struct err err = {0};
     struct outcome outcome = {0};
     bool more = false, broken = false;
-    pthread_mutex_lock(&ledger->store_mutex);
+    turnstile_enter(&ledger->turn);
     struct tx tx = tx_open(ledger, &arena, &err);
     tx.actor = "system";
     tx.outcome = &outcome;
     int rc = sweep_try(ledger, &tx, &more, &broken);
     if (broken)
         ledger_break(ledger, &err);
-    pthread_mutex_unlock(&ledger->store_mutex);
+    turnstile_leave(&ledger->turn);
     if (rc) {
         log_error("what is due could not be done: %s",
                   err.message[0] ? err.message : outcome.message);
@@ -251,10 +251,10 @@ static void care_run(struct ledger *ledger)
 {
     struct err err;
     bool more = false;
-    pthread_mutex_lock(&ledger->store_mutex);
+    turnstile_enter(&ledger->turn);
     if (ledger->store->ops->care(ledger->store, &more, &err) != STORE_OK)
         log_warn("the store's care failed: %s", err.message);
-    pthread_mutex_unlock(&ledger->store_mutex);
+    turnstile_leave(&ledger->turn);
     ledger->commits_since_care = more ? CARE_EVERY : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "ledger/lease.h"
 #include "ledger/sweep.h"
 #include "ledger/tally.h"
+#include "ledger/turnstile.h"
 
 struct err;
 struct outcome;
@@ -22,8 +23,8 @@ struct tx;
 
 struct ledger {
     struct store *store;
-    pthread_mutex_t
-        store_mutex;    /* held for a transaction by the commit thread, for a read by others */
+    struct turnstile
+        turn;           /* at the store: the commit thread for a transaction, others for a read */
     atomic_bool broken; /* a commit failed: what is on disk is not known */
     struct clock clock;
     struct leases leases;

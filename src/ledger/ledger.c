@@ -138,7 +138,7 @@ static void ledger_free(struct ledger *ledger)
     leases_fini(&ledger->leases);
     tally_fini(&ledger->tally);
     hints_fini(&ledger->hints);
-    pthread_mutex_destroy(&ledger->store_mutex);
+    turnstile_fini(&ledger->turn);
     ledger->store->ops->close(ledger->store);
     free(ledger);
 }
@@ -148,7 +148,7 @@ struct ledger *ledger_open_at(struct store *store, const struct clock_source *so
 {
     struct ledger *ledger = mem_zalloc(sizeof(*ledger));
     ledger->store = store;
-    pthread_mutex_init(&ledger->store_mutex, NULL);
+    turnstile_init(&ledger->turn);
     leases_init(&ledger->leases);
     tally_init(&ledger->tally);
     hints_init(&ledger->hints);

@@ -19,8 +19,9 @@ struct err;
 struct ledger;
 struct store;
 
-/* Takes the store (closed by ledger_close, and here on failure) and starts the commit thread. Migrates first. All leases
- * found get a full term. Returns NULL with *err: another hub holds it, a newer schema, no disk. */
+/* Takes the store (closed by ledger_close, and here on failure) and starts the commit thread.
+ * Migrates first. All leases found get a full term. Returns NULL with *err: another hub holds it, a
+ * newer schema, no disk. */
 struct ledger *ledger_open(struct store *store, struct err *err);
 void ledger_close(struct ledger *ledger);
 

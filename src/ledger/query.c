@@ -12,16 +12,16 @@
 /* Locks the store for a read; -1 where nobody can say any more what is in it. */
 static int read_begin(struct ledger *ledger, struct err *err)
 {
-    pthread_mutex_lock(&ledger->store_mutex);
+    turnstile_enter(&ledger->turn);
     if (!atomic_load(&ledger->broken))
         return 0;
-    pthread_mutex_unlock(&ledger->store_mutex);
+    turnstile_leave(&ledger->turn);
     return commit_broken(err);
 }
 
 static void read_end(struct ledger *ledger)
 {
-    pthread_mutex_unlock(&ledger->store_mutex);
+    turnstile_leave(&ledger->turn);
 }
 
 static int read_scan(struct ledger *ledger, const struct scan *scan, struct arena *arena,

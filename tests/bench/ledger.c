@@ -1,5 +1,6 @@
 /* How many task cycles a second (submit, claim, finish: three durable operations) the whole ledger
- * does on SQLite, for 1, 4, 16 and 64 callers at once, and how long one operation takes.
+ * does on SQLite, for 1, 4, 16 and 64 callers at once, how long one write takes, and how long a
+ * reader waits among them.
  * usage: bench_ledger FOLDER [SECONDS per row] */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,8 +20,9 @@ struct bench {
     struct ledger *ledger;
     double until_ms;
     atomic_int next, cycles;
-    double took[SAMPLES];
+    double took[SAMPLES], read[SAMPLES];
     atomic_int samples;
+    int reads;
 };
 
 struct caller {
@@ -92,6 +94,23 @@ static void *caller_main(void *arg)
     return NULL;
 }
 
+static void *reader_main(void *arg)
+{
+    struct bench *bench = arg;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (bench->reads = 0; now_ms() < bench->until_ms && bench->reads < SAMPLES; bench->reads++) {
+        struct arena arena = {0};
+        struct err err;
+        struct agent row = {.id = "a0"};
+        double start = now_ms();
+        must(ledger_get(bench->ledger, &agent_record, &row, &arena, &err) >= 0, "read");
+        bench->read[bench->reads] = now_ms() - start;
+        arena_fini(&arena);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
 static int by_size(const void *a, const void *b)
 {
     double left = *(const double *)a, right = *(const double *)b;
@@ -100,7 +119,7 @@ static int by_size(const void *a, const void *b)
 
 static void row(struct bench *bench, int callers, double seconds)
 {
-    pthread_t threads[CALLERS];
+    pthread_t threads[CALLERS], reader;
     struct caller each[CALLERS];
     atomic_store(&bench->cycles, 0);
     atomic_store(&bench->samples, 0);
@@ -110,14 +129,19 @@ static void row(struct bench *bench, int callers, double seconds)
         each[i] = (struct caller){bench, i};
         must(pthread_create(&threads[i], NULL, caller_main, &each[i]) == 0, "a thread");
     }
+    must(pthread_create(&reader, NULL, reader_main, bench) == 0, "a thread");
     for (int i = 0; i < callers; i++)
         pthread_join(threads[i], NULL);
+    pthread_join(reader, NULL);
     double took = (now_ms() - start) / 1e3;
     size_t samples = (size_t)atomic_load(&bench->samples);
     samples = samples < SAMPLES ? samples : SAMPLES;
     qsort(bench->took, samples, sizeof(bench->took[0]), by_size);
-    printf("%7d %12.0f %10.2f %10.2f\n", callers, atomic_load(&bench->cycles) / took,
-           bench->took[samples / 2], bench->took[samples * 99 / 100]);
+    qsort(bench->read, (size_t)bench->reads, sizeof(bench->read[0]), by_size);
+    printf("%7d %12.0f %10.2f %10.2f %10.2f %10.2f %8d\n", callers,
+           atomic_load(&bench->cycles) / took, bench->took[samples / 2],
+           bench->took[samples * 99 / 100], bench->read[bench->reads / 2],
+           bench->read[bench->reads * 99 / 100], bench->reads);
 }
 
 int main(int argc, char **argv)
@@ -135,7 +159,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
-    printf("callers   cycles/s   write p50   p99 ms\n");
+    printf("callers     cycles/s  write p50     p99 ms   read p50     p99 ms    reads\n");
     for (int callers = 1; callers <= CALLERS; callers *= 4)
         row(&bench, callers, seconds);
     ledger_close(bench.ledger);

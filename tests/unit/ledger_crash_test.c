@@ -156,9 +156,9 @@ static int64_t remembered(struct ledger_case *c)
 {
     int64_t count;
     struct scan scan = {.record = &request_record};
-    pthread_mutex_lock(&c->ledger->store_mutex);
+    turnstile_enter(&c->ledger->turn);
     assert_int_equal(c->store->ops->count(c->store, &scan, &count, &c->err), STORE_OK);
-    pthread_mutex_unlock(&c->ledger->store_mutex);
+    turnstile_leave(&c->ledger->turn);
     return count;
 }
 

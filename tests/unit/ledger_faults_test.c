@@ -276,9 +276,9 @@ static void tampering_is_noticed(void **state)
     assert_int_equal(count, 3);
     struct event forged = events[1];
     forged.actor = "person:nobody";
-    pthread_mutex_lock(&c->ledger->store_mutex);
+    turnstile_enter(&c->ledger->turn);
     assert_int_equal(c->store->ops->put(c->store, &event_record, &forged, &c->err), STORE_OK);
-    pthread_mutex_unlock(&c->ledger->store_mutex);
+    turnstile_leave(&c->ledger->turn);
     assert_int_equal(findings_of(c, &first), 1);
     assert_string_equal(first, "Stream t-1: event 2 was changed after it was written.");
 

@@ -1,0 +1,22 @@
+/* One at a time, in the order of arrival: readers of the store are not starved by the commit
+ * thread, which comes back at once. */
+#ifndef HQ_LEDGER_TURNSTILE_H
+#define HQ_LEDGER_TURNSTILE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+struct turnstile {
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    uint64_t next, serving;
+};
+
+void turnstile_init(struct turnstile *turnstile);
+void turnstile_fini(struct turnstile *turnstile);
+
+/* Blocks until it is the caller's turn: at most one transaction or one read per caller in front. */
+void turnstile_enter(struct turnstile *turnstile);
+void turnstile_leave(struct turnstile *turnstile);
+
+#endif
