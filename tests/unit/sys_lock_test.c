@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "sys/lock.h"
 
@@ -110,7 +111,14 @@ static void stale_text_is_not_believed(void **state)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock whole = {.l_type = F_WRLCK};
     assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
-    dprintf(fd, "{\"pid\":%d,\"start_ticks\":1}\n0123456789abcdef\n", getpid());
+    char text[64], digest[HASH_HEX];
+    snprintf(text, sizeof(text), "{\"pid\":%d,\"start_ticks\":1}", getpid());
+    dprintf(fd, "%s\n0123456789abcdef\n", text); /* torn */
+    assert_int_equal(lock_look(dir, "a", &info, &err), LOCK_HELD);
+    assert_int_equal(info.pid, 0);
+    hash_hex(text, strlen(text), digest);
+    assert_int_equal(pwrite(fd, digest, 16, (off_t)strlen(text) + 1),
+                     16); /* whole, but of a dead process */
     assert_int_equal(lock_look(dir, "a", &info, &err), LOCK_HELD);
     assert_int_equal(info.pid, 0);
     close(fd);
