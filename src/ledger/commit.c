@@ -85,30 +85,32 @@ static void tx_publish(struct ledger *ledger, const struct tx *tx)
         ledger->commits_since_care++;
 }
 
-/* Returns 0 (whatever the outcome says) or TX_FAILED / TX_FULL. */
-static int member_run(struct tx *tx, struct submission *member, bool full)
+/* Runs one member; where it is alone, undoing the transaction is undoing it, and no savepoint is
+ * needed. Returns 0 (whatever the outcome says) or TX_FAILED / TX_FULL. */
+static int member_run(struct tx *tx, struct submission *member, const struct group *group)
 {
-    struct store *store = tx->store;
+    const struct store_ops *ops = tx->store->ops;
+    bool alone = group->count == 1;
     struct tx_mark mark = tx_mark(tx);
     size_t writes = tx->writes;
     tx->outcome = member->outcome;
     tx->actor = member->actor;
     memset(member->outcome, 0, sizeof(*member->outcome));
-    if (full && !member->frees) {
+    if (group->full && !member->frees) {
         tx_refuse(tx, LEDGER_BUSY, "disk_full", "The disk is full; nothing was changed.");
         return 0;
     }
-    if (store->ops->save(store, tx->err) != STORE_OK)
+    if (!alone && ops->save(tx->store, tx->err) != STORE_OK)
         return TX_FAILED;
     int rc = member->run(tx, member->arg);
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return store->ops->release(store, tx->err) == STORE_OK ? 0 : TX_FAILED;
+        return alone || ops->release(tx->store, tx->err) == STORE_OK ? 0 : TX_FAILED;
     member->outcome->status = (enum ledger_outcome)rc;
     tx_forget(tx, mark);
     tx->writes = writes;
-    return store->ops->undo(store, tx->err) == STORE_OK ? 0 : TX_FAILED;
+    return alone || ops->undo(tx->store, tx->err) == STORE_OK ? 0 : TX_FAILED;
 }
 
 /* One transaction; on success the monitors know and `keys` (in the arena) are to be told. */
@@ -119,7 +121,7 @@ static int group_try(struct ledger *ledger, struct group *group, struct tx *tx, 
     if (rc)
         return rc;
     for (size_t i = 0; i < group->count && rc == 0; i++)
-        rc = member_run(tx, group->members[i], group->full);
+        rc = member_run(tx, group->members[i], group);
     rc = tx_commit(tx, rc, broken);
     if (rc == 0)
         tx_publish(ledger, tx);

@@ -177,7 +177,7 @@ enum ledger_list {
     LIST_TASKS_BY_PREFIX,  /* ids that start with a */
     LIST_TASKS_OF_SESSION, /* a = agent, b = session key; terminal ones with finish number > cursor,
                             * in the order in which they ended */
-    LIST_CHILDREN,         /* a = parent task id */
+    LIST_CHILDREN,         /* a = parent task id; oldest first; cursor = seq to go on above */
     LIST_CALLS,            /* a = task id; by step, idx */
     LIST_WAITS,            /* a = task id */
     LIST_EFFECTS,          /* a = task id */

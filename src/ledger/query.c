@@ -174,6 +174,8 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         break;
     case LIST_CHILDREN:
         scan = scan_of(&task_record, "task_parent", a);
+        scan.has_low = a && cursor > 0;
+        scan.low = value_int(cursor + 1);
         break;
     case LIST_CALLS:
         scan = scan_of(&call_record, NULL, a);

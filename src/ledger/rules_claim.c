@@ -8,12 +8,13 @@
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
-enum { CLAIM_PAGE = 16 /* rows looked at once: most are ready */ };
+enum { CLAIM_PAGE = 16 /* rows looked at once, at most: most are ready */ };
 
 /* A walk over an agent's unblocked queue by (priority, seq), a page at a time. */
 struct queue {
     const char *agent;
     int64_t priority, seq; /* go on behind this */
+    size_t page;
     bool in_priority;
 };
 
@@ -58,14 +59,14 @@ static int queue_page(struct tx *tx, struct queue *queue, struct task **tasks, s
             .eq_count = 4,
             .has_low = true,
             .low = value_int(queue->seq + 1),
-            .max = CLAIM_PAGE,
+            .max = queue->page,
         };
         rc = tx_scan(tx, &scan, tasks, count);
         if (rc)
             return rc;
         if (*count)
             queue->seq = (*tasks)[*count - 1].seq;
-        queue->in_priority = *count == CLAIM_PAGE;
+        queue->in_priority = *count == queue->page;
         if (!queue->in_priority)
             queue->priority++;
     }
@@ -95,6 +96,7 @@ static int claim_ready(struct tx *tx, struct claiming *claiming)
 {
     const struct claim *claim = claiming->claim;
     struct queue queue = {.agent = claim->agent, .priority = INT64_MIN};
+    queue.page = claim->max + 1 < CLAIM_PAGE ? claim->max + 1 : CLAIM_PAGE;
     while (*claiming->count < claim->max) {
         struct task *tasks;
         size_t count;

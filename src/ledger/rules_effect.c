@@ -109,6 +109,14 @@ static int event_satisfies(struct tx *tx, const char *stream)
     return 0;
 }
 
+static bool event_body_is_good(const char *body)
+{
+    json_t *value = body ? json_parse(body, strlen(body), NULL) : NULL;
+    bool good = !body || value;
+    json_decref(value);
+    return good;
+}
+
 int rule_event(struct tx *tx, const struct op *op)
 {
     struct event event = *op->event;
@@ -120,6 +128,9 @@ int rule_event(struct tx *tx, const struct op *op)
         event.stream = op->task_id;
     if (str_is_empty(event.stream) || str_is_empty(event.type))
         return tx_refuse(tx, LEDGER_REFUSED, "bad_event", "An event needs a stream and a type.");
+    if (!event_body_is_good(event.body))
+        return tx_refuse(tx, LEDGER_REFUSED, "bad_event", "The body of event %s is no JSON.",
+                         event.type);
     rc = event_put(tx, &event);
     return rc ? rc : event_satisfies(tx, event.stream);
 }

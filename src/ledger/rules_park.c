@@ -9,6 +9,17 @@
 
 enum { PARK_NAMED = 16 /* waits named in the event; their rows have them all */ };
 
+static bool wait_is_known(const struct wait *wait)
+{
+    static const char *const kinds[] = {"task", "approval", "job", "signal", NULL};
+    static const char *const timers[] = {"timer", "rate", NULL};
+    int64_t due;
+    if (str_is_empty(wait->kind) || str_is_empty(wait->id))
+        return false;
+    return str_in(wait->kind, kinds) ||
+           (str_in(wait->kind, timers) && str_to_int(wait->id, 0, INT64_MAX, &due));
+}
+
 static int park_check(struct tx *tx, const struct op *op)
 {
     if (op->park.count == 0)
@@ -17,8 +28,12 @@ static int park_check(struct tx *tx, const struct op *op)
         return tx_refuse(tx, LEDGER_REFUSED, "bad_mode", "A wait's mode is all or any, not %s.",
                          op->park.mode ? op->park.mode : "absent");
     for (size_t i = 0; i < op->park.count; i++)
-        if (str_is_empty(op->park.waits[i].kind) || str_is_empty(op->park.waits[i].id))
-            return tx_refuse(tx, LEDGER_REFUSED, "bad_wait", "Wait %zu names nothing.", i);
+        if (!wait_is_known(&op->park.waits[i]))
+            return tx_refuse(tx, LEDGER_REFUSED, "bad_wait",
+                             "Nothing can be waited for as %s %s; kinds are task, approval, job, "
+                             "signal, and timer or rate with a time in ms.",
+                             op->park.waits[i].kind ? op->park.waits[i].kind : "(no kind)",
+                             op->park.waits[i].id ? op->park.waits[i].id : "(no id)");
     return 0;
 }
 

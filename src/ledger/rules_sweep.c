@@ -12,6 +12,7 @@
 
 enum {
     SWEEP_PAGE = 32,         /* tasks changed in one transaction: a few milliseconds */
+    SWEEP_NAMED = 64,        /* ready tasks whose queues are announced by name */
     SWEEP_FORGET_MS = 60000, /* answers are forgotten in lots, not one by one */
 };
 
@@ -109,12 +110,12 @@ static int sweep_ready(struct tx *tx, int64_t looked)
         .low = value_int(looked + 1),
         .has_high = true,
         .high = value_int(tx->now),
-        .max = LIMIT_LIST,
+        .max = SWEEP_NAMED,
     };
     int rc = tx_scan(tx, &scan, &tasks, &count);
     for (size_t i = 0; i < count && rc == 0; i++)
         tx_touch(tx, "queue:", tasks[i].agent);
-    if (count == LIMIT_LIST)
+    if (count == SWEEP_NAMED)
         tx_touch(tx, "*", "");
     return rc;
 }

@@ -255,6 +255,9 @@ static void a_park_must_make_sense(void **state)
     assert_int_equal(case_park(c, "t-1", fence, "all", &nothing, 1), LEDGER_NONE);
     assert_int_equal(case_park(c, "t-1", fence, "all", &nothing, 0), LEDGER_REFUSED);
     assert_int_equal(case_park(c, "t-1", fence, "some", &nothing, 1), LEDGER_REFUSED);
+    struct wait soon = {.kind = "timer", .id = "soon"}, luck = {.kind = "luck", .id = "1"};
+    assert_int_equal(case_park(c, "t-1", fence, "all", &soon, 1), LEDGER_REFUSED);
+    assert_int_equal(case_park(c, "t-1", fence, "all", &luck, 1), LEDGER_REFUSED);
     assert_int_equal(case_park(c, "t-1", fence, "all", &self, 1), LEDGER_REFUSED);
     assert_string_equal(c->outcome.code, "loop");
     case_assert_state(c, "t-1", TASK_WORKING);

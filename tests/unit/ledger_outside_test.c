@@ -132,6 +132,9 @@ static void events_are_chained(void **state)
     assert_int_equal(strlen(events[0].hash), 64);
     snprintf(hex, sizeof(hex), "%s", events[0].hash);
     case_assert_clean(c);
+    event.body = "{\"a\":1,\"a\":2}";
+    assert_int_equal(case_op(c, (struct op){.type = OP_EVENT, .task_id = "t-1", .event = &event}),
+                     LEDGER_REFUSED);
     event.type = NULL;
     assert_int_equal(case_op(c, (struct op){.type = OP_EVENT, .task_id = "t-1", .event = &event}),
                      LEDGER_REFUSED);
