@@ -1,8 +1,11 @@
 /* Finds and loads hq.yaml for a command. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "cli/company.h"
 #include "cli/output.h"
 #include "config/config.h"
@@ -55,4 +58,40 @@ struct config *company_open(const struct invocation *invocation)
     else if (count && invocation->verbose)
         print_findings(path, findings, count);
     return config;
+}
+
+static struct config *bare_config(const char *path, const char *state)
+{
+    struct config *config = mem_zalloc(sizeof(*config));
+    struct arena *arena = &config->arena;
+    char *dir = arena_strdup(arena, path);
+    char *slash = strrchr(dir, '/');
+    if (slash && slash != dir)
+        *slash = '\0';
+    config->path = arena_strdup(arena, path);
+    config->dir = dir;
+    config->company = arena_strdup(arena, strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir);
+    config->hash = "";
+    char *given = state ? realpath(state, NULL) : NULL;
+    config->state = given ? arena_strdup(arena, given) : arena_printf(arena, "%s/state", dir);
+    config->secrets = arena_printf(arena, "%s/secrets", dir);
+    free(given);
+    return config;
+}
+
+struct config *company_open_any(const struct invocation *invocation, bool *is_bad)
+{
+    struct err err = {0};
+    struct finding *findings = NULL;
+    size_t count = 0;
+    *is_bad = false;
+    char *path = config_find(invocation->dir, invocation->arena, &err);
+    if (!path) {
+        output_fail(invocation, COMMAND_USAGE, &err);
+        return NULL;
+    }
+    struct config *config =
+        config_load(path, invocation->state, invocation->arena, &findings, &count);
+    *is_bad = !config;
+    return config ? config : bare_config(path, invocation->state);
 }

@@ -11,4 +11,9 @@ struct config;
  * is wrong: the command then returns COMMAND_USAGE. */
 struct config *company_open(const struct invocation *invocation);
 
+/* For commands that must work on a running company whose file was broken meanwhile (status, logs,
+ * down): a bad file gives a config with folders and name only, and *is_bad. NULL only where there
+ * is no file; the command then returns COMMAND_USAGE. */
+struct config *company_open_any(const struct invocation *invocation, bool *is_bad);
+
 #endif

@@ -1,200 +1,187 @@
-/* hq logs: what the processes wrote, merged by time; followed with -f. */
-#include <fcntl.h>
+/* hq logs: what the processes wrote, merged by time; -f goes on as they write. */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/err.h"
-#include "base/mem.h"
+#include "base/json.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "cli/company.h"
+#include "cli/logs.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
 
-enum {
-    TAIL_BYTES = 1 << 20, /* of each file, looked at for the last lines */
-    FOLLOW_MS = 200,
-    LINES_DEFAULT = 50,
-    STAMP = 24, /* an RFC 3339 time in UTC: its order as text is the order in time */
-};
+enum { TAIL_BYTES = 1 << 20, LINES_DEFAULT = 50, FOLLOW_MS = 1000 };
+
+static volatile sig_atomic_t is_interrupted;
 
 static const struct command_option logs_options[] = {
-    {"follow", 'f', NULL, "go on as lines are written, until Ctrl-C"},
-    {"lines", 'n', "N", "how many of the newest lines (50)"},
+    {"follow", 'f', NULL, "go on as they write, until Ctrl-C"},
+    {"lines", 'n', "N", "how many of the last lines (50)"},
     {0},
 };
 
-struct log_file {
-    const char *path;
-    int fd;          /* -1: not open yet */
-    struct buf rest; /* an unfinished last line */
-};
-
-struct lines {
-    char **items;
-    size_t count, cap;
-};
-
-static void lines_add(struct lines *lines, const char *text, size_t len)
-{
-    if (lines->count == lines->cap) {
-        lines->cap = lines->cap ? lines->cap * 2 : 256;
-        lines->items = mem_realloc(lines->items, lines->cap * sizeof(*lines->items));
-    }
-    lines->items[lines->count++] = mem_strndup(text, len);
-}
-
-static void lines_fini(struct lines *lines)
-{
-    for (size_t i = 0; i < lines->count; i++)
-        free(lines->items[i]);
-    free(lines->items);
-}
-
-/* Moves whole lines out of the file's buffer. */
-static void take_lines(struct log_file *file, struct lines *lines)
-{
-    const char *text = buf_text(&file->rest);
-    size_t at = 0;
-    for (const char *end; (end = memchr(text + at, '\n', file->rest.len - at));) {
-        lines_add(lines, text + at, (size_t)(end - text) - at);
-        at = (size_t)(end - text) + 1;
-    }
-    buf_drop(&file->rest, at);
-}
-
-static void read_more(struct log_file *file, struct lines *lines)
-{
-    if (file->fd < 0)
-        file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
-    for (ssize_t got = 1; file->fd >= 0 && got > 0;) {
-        got = read(file->fd, buf_room(&file->rest, 65536), 65536);
-        if (got > 0)
-            buf_grow(&file->rest, (size_t)got);
-        take_lines(file, lines);
-    }
-}
-
-/* Starts near the end; what the start cut in two sorts away with the oldest. */
-static void open_tail(struct log_file *file, struct lines *lines)
-{
-    struct stat stat;
-    file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (file->fd < 0)
-        return;
-    if (fstat(file->fd, &stat) == 0 && stat.st_size > TAIL_BYTES)
-        lseek(file->fd, stat.st_size - TAIL_BYTES, SEEK_SET);
-    read_more(file, lines);
-}
-
-static int by_time(const void *a, const void *b)
-{
-    return strncmp(*(char *const *)a, *(char *const *)b, STAMP);
-}
-
-static void sort_lines(struct lines *lines)
-{
-    if (lines->count > 1)
-        qsort(lines->items, lines->count, sizeof(*lines->items), by_time);
-}
-
-static const char *const others[] = {"hub", "supervisor", NULL};
-
-/* The log's name for an argument, or NULL after saying that nobody is called so. */
-static const char *log_name(const struct invocation *invocation, const struct config *config,
-                            const char *name)
-{
-    struct err err;
-    const struct config_agent *agent = config_agent(config, name);
-    if (agent)
-        return agent->id;
-    if (str_in(name, others))
-        return name;
-    err_set(&err, "unknown_agent", "there is no agent \"%s\"", name);
-    err_hint(&err, "hq agent list shows who is there; hub and supervisor have logs too");
-    output_fail(invocation, COMMAND_USAGE, &err);
-    return NULL;
-}
-
-/* The files of the processes named; none: all. NULL after saying who is unknown. */
-static struct log_file *files_named(const struct invocation *invocation,
-                                    const struct config *config, size_t *count)
-{
-    struct arena *arena = invocation->arena;
-    size_t most = invocation->arg_count + config->agent_count + 2;
-    const char **names = arena_alloc(arena, most * sizeof(*names));
-    struct log_file *files = arena_alloc(arena, most * sizeof(*files));
-    *count = 0;
-    for (size_t i = 0; i < invocation->arg_count; i++)
-        if (!(names[(*count)++] = log_name(invocation, config, invocation->args[i])))
-            return NULL;
-    for (size_t i = 0; invocation->arg_count == 0 && others[i]; i++)
-        names[(*count)++] = others[i];
-    for (size_t i = 0; invocation->arg_count == 0 && i < config->agent_count; i++)
-        names[(*count)++] = config->agents[i].id;
-    for (size_t i = 0; i < *count; i++)
-        files[i] = (struct log_file){
-            .path = arena_printf(arena, "%s/logs/%s.log", config->state, names[i]), .fd = -1};
-    return files;
-}
-
-static void print_lines(struct lines *lines, size_t from)
-{
-    for (size_t i = from; i < lines->count; i++)
-        puts(lines->items[i]);
-    fflush(stdout);
-}
-
-static void follow(struct log_file *files, size_t count)
-{
-    while (!ferror(stdout)) {
-        struct lines lines = {0};
-        for (size_t i = 0; i < count; i++)
-            read_more(&files[i], &lines);
-        sort_lines(&lines);
-        print_lines(&lines, 0);
-        lines_fini(&lines);
-        usleep(FOLLOW_MS * 1000);
-    }
-}
-
-static int show(const struct invocation *invocation, const struct config *config, int64_t wanted)
-{
+struct logs {
+    const struct invocation *invocation;
+    const struct config *config;
+    struct log_file *files;
     size_t count;
-    struct lines lines = {0};
-    struct log_file *files = files_named(invocation, config, &count);
-    if (!files)
-        return COMMAND_USAGE;
-    for (size_t i = 0; i < count; i++)
-        open_tail(&files[i], &lines);
-    sort_lines(&lines);
-    size_t keep = (size_t)wanted < lines.count ? (size_t)wanted : lines.count;
-    print_lines(&lines, lines.count - keep);
-    lines_fini(&lines);
-    if (invocation_has(invocation, "follow"))
-        follow(files, count);
-    for (size_t i = 0; i < count; i++) {
-        buf_fini(&files[i].rest);
-        if (files[i].fd >= 0)
-            close(files[i].fd);
+};
+
+static void add_file(struct logs *logs, const char *name)
+{
+    struct arena *arena = logs->invocation->arena;
+    const char *path = arena_printf(arena, "%s/logs/%s.log", logs->config->state, name);
+    logs->files[logs->count++] = (struct log_file){.name = name, .path = path};
+}
+
+static int fail_name(const struct logs *logs, const char *name)
+{
+    struct err err = {0};
+    const struct config *config = logs->config;
+    const char **known =
+        arena_alloc(logs->invocation->arena, (config->agent_count + 3) * sizeof(*known));
+    size_t count = 0;
+    known[count++] = "hub";
+    known[count++] = "supervisor";
+    for (size_t i = 0; i < config->agent_count; i++)
+        known[count++] = config->agents[i].id;
+    const char *near = str_nearest(name, known);
+    err_set(&err, "unknown_agent", "there is no log of \"%s\"", name);
+    if (near)
+        err_hint(&err, "Did you mean %s?", near);
+    else
+        err_hint(&err, "Names: hub, supervisor, and the agents (hq agent list).");
+    return output_fail(logs->invocation, COMMAND_USAGE, &err);
+}
+
+/* The file of an argument: hub, supervisor or an agent. */
+static int add_named(struct logs *logs, const char *name)
+{
+    static const char *const processes[] = {"hub", "supervisor", NULL};
+    const struct config_agent *agent = config_agent(logs->config, name);
+    char path[4096];
+    if (str_in(name, processes) || agent) {
+        add_file(logs, agent ? agent->id : name);
+        return COMMAND_OK;
     }
+    snprintf(path, sizeof(path), "%s/logs/%s.log", logs->config->state, name);
+    if (strchr(name, '/') || access(path, R_OK) != 0)
+        return fail_name(logs, name);
+    add_file(logs, name);
     return COMMAND_OK;
+}
+
+static int choose_files(struct logs *logs)
+{
+    const struct invocation *invocation = logs->invocation;
+    const struct config *config = logs->config;
+    logs->files = arena_alloc(invocation->arena, (config->agent_count + invocation->arg_count + 2) *
+                                                     sizeof(*logs->files));
+    for (size_t i = 0; i < invocation->arg_count; i++) {
+        int code = add_named(logs, invocation->args[i]);
+        if (code != COMMAND_OK)
+            return code;
+    }
+    if (invocation->arg_count)
+        return COMMAND_OK;
+    add_file(logs, "supervisor");
+    add_file(logs, "hub");
+    for (size_t i = 0; i < config->agent_count; i++)
+        add_file(logs, config->agents[i].id);
+    return COMMAND_OK;
+}
+
+static void print_line(const struct invocation *invocation, const struct log_line *line)
+{
+    if (!invocation->json) {
+        puts(line->text);
+        return;
+    }
+    json_t *json = json_pack("{s:s, s:s}", "process", line->name, "at", line->stamp);
+    json_set_text(json, "line", line->text);
+    output_json_line(json);
+}
+
+/* Reads and prints what is new; the first time at most the last `most` lines. */
+static size_t print_new(struct logs *logs, size_t most)
+{
+    struct arena arena = {0};
+    struct log_line *lines = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < logs->count; i++)
+        count = log_file_read(&logs->files[i], TAIL_BYTES, &arena, &lines, count);
+    log_lines_sort(lines, count);
+    for (size_t i = count > most ? count - most : 0; i < count; i++)
+        print_line(logs->invocation, &lines[i]);
+    fflush(stdout);
+    arena_fini(&arena);
+    return count;
+}
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+}
+
+/* Woken by writes in the folder (inotify(7)); a look every second besides, should there be none. */
+static void follow(struct logs *logs)
+{
+    char events[4096], dir[4096];
+    struct sigaction action = {.sa_handler = on_interrupt};
+    int64_t timeout = logs->invocation->timeout_ms;
+    int64_t until = timeout >= 0 ? time_boot_ms() + timeout : INT64_MAX;
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    snprintf(dir, sizeof(dir), "%s/logs", logs->config->state);
+    if (watch >= 0)
+        inotify_add_watch(watch, dir, IN_MODIFY | IN_CREATE);
+    sigaction(SIGINT, &action, NULL);
+    while (!is_interrupted && time_boot_ms() < until && !ferror(stdout)) {
+        struct pollfd one = {.fd = watch, .events = POLLIN};
+        int64_t left = until - time_boot_ms();
+        poll(&one, 1, left < FOLLOW_MS ? (int)left : FOLLOW_MS);
+        while (watch >= 0 && read(watch, events, sizeof(events)) > 0)
+            ;
+        print_new(logs, SIZE_MAX);
+    }
+    if (watch >= 0)
+        close(watch);
+}
+
+static int show(struct logs *logs)
+{
+    struct err err = {0};
+    int64_t lines;
+    if (invocation_number(logs->invocation, "lines", LINES_DEFAULT, &lines, &err) < 0)
+        return output_fail(logs->invocation, COMMAND_USAGE, &err);
+    int code = choose_files(logs);
+    if (code != COMMAND_OK)
+        return code;
+    bool follows = invocation_has(logs->invocation, "follow");
+    if (print_new(logs, (size_t)lines) == 0 && !follows)
+        output_note(logs->invocation, "nothing logged yet in %s/logs", logs->config->state);
+    if (follows)
+        follow(logs);
+    for (size_t i = 0; i < logs->count; i++)
+        log_file_close(&logs->files[i]);
+    return is_interrupted ? COMMAND_INTERRUPTED : COMMAND_OK;
 }
 
 static int logs_run(const struct invocation *invocation)
 {
-    struct err err;
-    int64_t wanted;
-    if (invocation_number(invocation, "lines", LINES_DEFAULT, &wanted, &err) < 0)
-        return output_fail(invocation, COMMAND_USAGE, &err);
-    struct config *config = company_open(invocation);
+    bool is_bad;
+    struct logs logs = {.invocation = invocation};
+    struct config *config = company_open_any(invocation, &is_bad);
     if (!config)
         return COMMAND_USAGE;
-    int code = show(invocation, config, wanted);
+    logs.config = config;
+    int code = show(&logs);
     config_free(config);
     return code;
 }
@@ -203,8 +190,8 @@ const struct command command_logs = {
     .name = "logs",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "what the processes wrote, by time",
-    .details = "hub and supervisor have logs too: hq logs hub.\n",
+    .summary = "what the processes wrote, merged by time",
+    .details = "Names: agents, hub, supervisor; none means all.\n",
     .options = logs_options,
     .max_args = 1000,
     .run = logs_run,

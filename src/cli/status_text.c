@@ -1,0 +1,398 @@
+/* Lays out the status table within the columns that there are. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "cli/status_text.h"
+
+enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
+
+struct sheet {
+    const struct status_look *look;
+    struct buf *out;
+    int name_columns, state_columns, model_columns, task_columns;
+};
+
+/* Columns that a text takes: code points; this program prints no wide ones of its own. */
+static int width(const char *text)
+{
+    int columns = 0;
+    for (; *text; text++)
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
+}
+
+/* Bytes of the longest beginning that takes at most `columns`. */
+static int fit(const char *text, int columns)
+{
+    int at = 0;
+    while (text[at]) {
+        int next = at + 1;
+        while (((unsigned char)text[next] & 0xc0) == 0x80)
+            next++;
+        if (columns-- <= 0)
+            break;
+        at = next;
+    }
+    return at;
+}
+
+/* Appends the text cut or filled to exactly `columns`; control characters become spaces. */
+static void put_cell(struct sheet *sheet, const char *text, int columns)
+{
+    const char *dots = sheet->look->utf8 ? "…" : "~";
+    int wide = width(text);
+    int bytes = fit(text, wide > columns ? columns - 1 : columns);
+    for (int i = 0; i < bytes; i++)
+        buf_putc(sheet->out, (unsigned char)text[i] < ' ' ? ' ' : text[i]);
+    if (wide > columns)
+        buf_puts(sheet->out, dots);
+    for (; wide < columns; wide++)
+        buf_putc(sheet->out, ' ');
+}
+
+static void end_line(struct buf *out)
+{
+    while (out->len && out->bytes[out->len - 1] == ' ')
+        out->bytes[--out->len] = '\0';
+    buf_putc(out, '\n');
+}
+
+struct mark {
+    const char *state, *round, *ascii, *color;
+};
+
+static const struct mark marks[] = {
+    {"working", "●", "*", "\033[32m"}, {"waiting", "◧", "%", "\033[33m"},
+    {"down", "▲", "!", "\033[31m"},    {"paused", "◌", "=", "\033[33m"},
+    {"idle", "○", "o", "\033[2m"},     {"unknown", "?", "?", "\033[35m"},
+};
+
+static const struct mark *mark_of(const char *state)
+{
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+        if (str_eq(marks[i].state, state))
+            return &marks[i];
+    return &marks[5];
+}
+
+static void put_mark(struct sheet *sheet, const char *state)
+{
+    const struct mark *mark = mark_of(state);
+    if (sheet->look->color)
+        buf_puts(sheet->out, mark->color);
+    buf_puts(sheet->out, sheet->look->utf8 ? mark->round : mark->ascii);
+    buf_puts(sheet->out, sheet->look->color ? "\033[0m " : " ");
+}
+
+static const char *dot(const struct sheet *sheet)
+{
+    return sheet->look->utf8 ? " · " : " - ";
+}
+
+static void put_text_line(struct sheet *sheet, const char *text)
+{
+    put_cell(sheet, text, sheet->look->columns);
+    end_line(sheet->out);
+}
+
+static void put_head(struct sheet *sheet, const json_t *census)
+{
+    char up[TIME_TEXT], line[ROW_MAX];
+    const char *gap = dot(sheet), *state = json_get_text(census, "state", "");
+    size_t agents = json_array_size(json_object_get(census, "agents"));
+    double mb = (double)json_get_int(census, "pss_kb", 0) / 1024;
+    time_print_duration(json_get_int(census, "up_ms", 0), up);
+    int len = snprintf(line, sizeof(line), "%s%s", json_get_text(census, "company", "?"), gap);
+    if (!str_eq(state, "running"))
+        len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%s", state, gap);
+    len += snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s%zu agent%s%s%.0f MB", up, gap,
+                    agents, agents == 1 ? "" : "s", gap, mb);
+    if (json_get_bool(census, "config_changed", false))
+        snprintf(line + len, sizeof(line) - (size_t)len, "%sconfig changed: hq reload", gap);
+    int64_t inbox = json_get_int(census, "inbox", 0);
+    char need[64] = "";
+    if (inbox > 0)
+        snprintf(need, sizeof(need), "%lld need%s you %s hq inbox", (long long)inbox,
+                 inbox == 1 ? "s" : "", sheet->look->utf8 ? "→" : "->");
+    int room = sheet->look->columns - (*need ? width(need) + 1 : 0);
+    put_cell(sheet, line, room);
+    if (*need)
+        buf_printf(sheet->out, " %s", need);
+    end_line(sheet->out);
+}
+
+static bool is_shown(const json_t *agent)
+{
+    return !str_eq(json_get_text(agent, "state", ""), "idle") || json_get_int(agent, "queued", 0);
+}
+
+static bool has_task(const json_t *agent)
+{
+    return json_is_object(json_object_get(agent, "task"));
+}
+
+static void state_text(const json_t *agent, char text[ROW_MAX])
+{
+    const char *state = json_get_text(agent, "state", "unknown");
+    const char *on = json_get_text(agent, "waiting_for", NULL);
+    const char *reason = json_get_text(agent, "reason", NULL);
+    long long working = json_get_int(agent, "working", 0),
+              queued = json_get_int(agent, "queued", 0);
+    if (on && str_eq(state, "waiting"))
+        snprintf(text, ROW_MAX, "waiting: %.200s", on);
+    else if (reason)
+        snprintf(text, ROW_MAX, "%s: %.400s", state, reason);
+    else if (queued && working)
+        snprintf(text, ROW_MAX, "%s on %lld, %lld queued", state, working, queued);
+    else if (queued)
+        snprintf(text, ROW_MAX, "%s, %lld queued", state, queued);
+    else if (working > 1)
+        snprintf(text, ROW_MAX, "%s on %lld", state, working);
+    else
+        snprintf(text, ROW_MAX, "%s", state);
+}
+
+/* A row without task: the state may use the whole line, with a way to learn more at its end. */
+static void put_down_row(struct sheet *sheet, const json_t *agent)
+{
+    char text[ROW_MAX], more[128] = "";
+    const char *supervised = json_get_text(agent, "supervised", "");
+    const char *id = json_get_text(agent, "id", "?");
+    state_text(agent, text);
+    size_t len = strlen(text);
+    int64_t restarts = json_get_int(agent, "restarts", 0);
+    if (restarts && !str_eq(supervised, "stopped"))
+        len += (size_t)snprintf(text + len, ROW_MAX - len, ", restarted %lld%s",
+                                (long long)restarts, sheet->look->utf8 ? "×" : "x");
+    if (str_eq(supervised, "held"))
+        snprintf(text + len, ROW_MAX - len, ", held");
+    else if (str_eq(supervised, "stopped"))
+        snprintf(text + len, ROW_MAX - len, ", stopped by hand");
+    if (str_eq(supervised, "stopped"))
+        snprintf(more, sizeof(more), "%s hq start %.40s", sheet->look->utf8 ? "→" : "->", id);
+    else if (str_eq(json_get_text(agent, "state", ""), "down"))
+        snprintf(more, sizeof(more), "%s hq logs %.40s", sheet->look->utf8 ? "→" : "->", id);
+    int room = sheet->look->columns - 3 - sheet->name_columns;
+    int tail = *more ? width(more) + 2 : 0;
+    bool fits = room - tail >= 20;
+    put_cell(sheet, text, fits ? room - tail : room);
+    if (fits && *more)
+        buf_printf(sheet->out, "  %s", more);
+}
+
+static void put_work(struct sheet *sheet, const json_t *agent)
+{
+    char text[ROW_MAX], task[ROW_MAX], age[TIME_TEXT];
+    state_text(agent, text);
+    put_cell(sheet, text, sheet->state_columns);
+    buf_putc(sheet->out, ' ');
+    const char *model = json_get_text(agent, "model", "");
+    const char *name = strchr(model, '/');
+    put_cell(sheet, name ? name + 1 : model, sheet->model_columns);
+    buf_putc(sheet->out, ' ');
+    const json_t *what = json_object_get(agent, "task");
+    snprintf(task, sizeof(task), "%.8s %.400s", json_get_text(what, "id", ""),
+             json_get_text(what, "title", ""));
+    put_cell(sheet, task, sheet->task_columns);
+    time_print_duration(json_get_int(what, "age_ms", 0), age);
+    buf_printf(sheet->out, " %s", age);
+}
+
+static void put_row(struct sheet *sheet, const json_t *agent)
+{
+    put_mark(sheet, json_get_text(agent, "state", "unknown"));
+    put_cell(sheet, json_get_text(agent, "id", "?"), sheet->name_columns);
+    buf_putc(sheet->out, ' ');
+    if (has_task(agent))
+        put_work(sheet, agent);
+    else
+        put_down_row(sheet, agent);
+    end_line(sheet->out);
+}
+
+/* The rows share what the names leave: half for the state, the rest for model and task. */
+static void measure(struct sheet *sheet, const json_t *agents)
+{
+    size_t i;
+    const json_t *agent;
+    int names = 5, states = 10;
+    json_array_foreach(agents, i, agent)
+    {
+        char text[ROW_MAX];
+        int columns = width(json_get_text(agent, "id", ""));
+        names = columns > names ? columns : names;
+        if (!is_shown(agent) || !has_task(agent))
+            continue;
+        state_text(agent, text);
+        states = width(text) > states ? width(text) : states;
+    }
+    sheet->name_columns = names < NAME_COLUMNS_MAX ? names : NAME_COLUMNS_MAX;
+    int room = sheet->look->columns - 2 - sheet->name_columns - 1 - 8 - 2;
+    int most = room / 2;
+    sheet->state_columns = states < most ? states : most;
+    room -= sheet->state_columns;
+    sheet->model_columns = room > 40 ? 15 : 12;
+    sheet->task_columns = room - sheet->model_columns;
+}
+
+static void put_rows(struct sheet *sheet, const json_t *agents)
+{
+    size_t i, shown = 0, working = 0;
+    const json_t *agent;
+    json_array_foreach(agents, i, agent)
+    {
+        shown += is_shown(agent);
+        working += has_task(agent);
+    }
+    if (!shown)
+        return;
+    buf_puts(sheet->out, "  ");
+    put_cell(sheet, "AGENT", sheet->name_columns);
+    buf_putc(sheet->out, ' ');
+    put_cell(sheet, "STATE", sheet->state_columns);
+    if (working) {
+        buf_putc(sheet->out, ' ');
+        put_cell(sheet, "MODEL", sheet->model_columns);
+        buf_putc(sheet->out, ' ');
+        put_cell(sheet, "TASK", sheet->task_columns);
+        buf_puts(sheet->out, " FOR");
+    }
+    end_line(sheet->out);
+    json_array_foreach(agents, i, agent) if (is_shown(agent)) put_row(sheet, agent);
+}
+
+/* "○ secretary, tech-lead   idle", folded where the line is full. */
+static void put_idle(struct sheet *sheet, const json_t *agents)
+{
+    size_t i, count = 0;
+    const json_t *agent;
+    int column = 2, last = sheet->look->columns - 8;
+    json_array_foreach(agents, i, agent)
+    {
+        const char *id = json_get_text(agent, "id", "?");
+        if (is_shown(agent))
+            continue;
+        if (count && column + 2 + width(id) > last) {
+            buf_puts(sheet->out, ",\n  ");
+            column = 2;
+        } else if (count) {
+            buf_puts(sheet->out, ", ");
+            column += 2;
+        } else {
+            put_mark(sheet, "idle");
+        }
+        int columns = width(id) < last - 2 ? width(id) : last - 2;
+        put_cell(sheet, id, columns);
+        column += columns;
+        count++;
+    }
+    if (count)
+        buf_puts(sheet->out, "  idle\n");
+}
+
+static const json_t *agent_called(const json_t *agents, const char *id)
+{
+    size_t i;
+    const json_t *agent;
+    json_array_foreach(agents, i,
+                       agent) if (str_eq(json_get_text(agent, "id", NULL), id)) return agent;
+    return NULL;
+}
+
+static bool is_waited_for(const json_t *agents, const char *id)
+{
+    size_t i;
+    const json_t *agent;
+    json_array_foreach(agents, i,
+                       agent) if (str_eq(json_get_text(agent, "waiting_on", NULL), id)) return true;
+    return false;
+}
+
+/* A chain begins with somebody for whom nobody waits; two links at least. */
+static void put_chain(struct sheet *sheet, const json_t *agents, const json_t *first)
+{
+    char line[ROW_MAX];
+    const json_t *agent = first;
+    size_t links = 0, most = json_array_size(agents) + 1;
+    int len = snprintf(line, sizeof(line), "wait chain: %s", json_get_text(first, "id", "?"));
+    while (agent && links < most && len < ROW_MAX - 64) {
+        const char *next = json_get_text(agent, "waiting_on", NULL);
+        if (!next)
+            break;
+        len += snprintf(line + len, sizeof(line) - (size_t)len, " %s %.40s",
+                        sheet->look->utf8 ? "→" : "->", next);
+        agent = agent_called(agents, next);
+        links++;
+    }
+    if (links >= 2)
+        put_text_line(sheet, line);
+}
+
+static void put_chains(struct sheet *sheet, const json_t *agents)
+{
+    size_t i;
+    const json_t *agent;
+    json_array_foreach(agents, i,
+                       agent) if (json_get_text(agent, "waiting_on", NULL) &&
+                                  !is_waited_for(agents, json_get_text(agent, "id", NULL)))
+        put_chain(sheet, agents, agent);
+}
+
+static void put_hub_trouble(struct sheet *sheet, const json_t *hub)
+{
+    char line[ROW_MAX];
+    const char *reason = json_get_text(hub, "reason", NULL);
+    if (!json_is_integer(json_object_get(hub, "pid")))
+        snprintf(line, sizeof(line), "the hub is down%s%.300s; what was accepted is safe on disk",
+                 reason ? ": " : "", reason ? reason : "");
+    else if (!json_get_bool(hub, "answers", true))
+        snprintf(line, sizeof(line), "the hub lives but does not answer: hq logs hub");
+    else
+        return;
+    put_text_line(sheet, line);
+}
+
+static void put_held(struct sheet *sheet, const json_t *held)
+{
+    enum { SHOWN = 3 };
+    char line[ROW_MAX];
+    size_t i;
+    const json_t *effect;
+    json_array_foreach(held, i, effect)
+    {
+        if (i == SHOWN) {
+            snprintf(line, sizeof(line), "and %zu more held deliveries",
+                     json_array_size(held) - SHOWN);
+            put_text_line(sheet, line);
+            return;
+        }
+        snprintf(line, sizeof(line), "held delivery of %.8s to %.80s: %.200s",
+                 json_get_text(effect, "task", ""), json_get_text(effect, "destination", "?"),
+                 json_get_text(effect, "reason", ""));
+        put_text_line(sheet, line);
+    }
+}
+
+static void put_troubles(struct sheet *sheet, const json_t *census)
+{
+    put_hub_trouble(sheet, json_object_get(census, "hub"));
+    if (!json_is_integer(json_object_get(json_object_get(census, "supervisor"), "pid")))
+        put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
+    put_held(sheet, json_object_get(census, "held_effects"));
+}
+
+void status_print(const json_t *census, const struct status_look *look, struct buf *out)
+{
+    struct sheet sheet = {.look = look, .out = out};
+    const json_t *agents = json_object_get(census, "agents");
+    measure(&sheet, agents);
+    put_head(&sheet, census);
+    put_rows(&sheet, agents);
+    put_idle(&sheet, agents);
+    put_chains(&sheet, agents);
+    put_troubles(&sheet, census);
+}
