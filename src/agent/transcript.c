@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/entries.h"
@@ -10,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/folder.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -104,21 +104,6 @@ static void append_turn(struct known *known, const json_t *item, struct buf *out
     json_decref(entries);
 }
 
-static int make_folders(const char *path, struct err *err)
-{
-    struct arena arena = {0};
-    char *copy = arena_strdup(&arena, path);
-    int rc = 0;
-    for (char *slash = strchr(copy + 1, '/'); slash && rc == 0; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            rc = err_errno(err, "no_folder", "cannot make %s", copy);
-        *slash = '/';
-    }
-    arena_fini(&arena);
-    return rc;
-}
-
 static int write_all(int fd, const struct buf *out, off_t at)
 {
     size_t done = 0;
@@ -137,7 +122,11 @@ static int open_file(const char *path, struct err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 && errno == ENOENT) {
-        if (make_folders(path, err) < 0)
+        struct arena arena = {0};
+        char *folder = arena_memdup(&arena, path, (size_t)(strrchr(path, '/') - path));
+        int rc = folder_make(folder, err);
+        arena_fini(&arena);
+        if (rc < 0)
             return -1;
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     }

@@ -261,7 +261,7 @@ static void run_tool(struct turn *turn, const struct tool *tool, const struct fo
         if (tool->run(&place, arguments, &turn->arena, result, &err) < 0) {
             *state = CALL_UNKNOWN;
             result_text(result,
-                        arena_printf(&turn->arena, "Unknown: %s. It may have run in part.",
+                        arena_printf(&turn->arena, "Unknown: %s It may have run in part.",
                                      err.message),
                         true);
         }

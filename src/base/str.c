@@ -42,6 +42,13 @@ static bool char_is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+bool str_is_blank(const char *text)
+{
+    while (text && char_is_space(*text))
+        text++;
+    return str_is_empty(text);
+}
+
 char *str_trim(struct arena *arena, const char *text)
 {
     const char *end = text + strlen(text);

@@ -10,6 +10,7 @@ struct arena;
 
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_is_empty(const char *text);       /* NULL is empty */
+bool str_is_blank(const char *text);       /* NULL, empty or only white space */
 bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 bool str_in(const char *text, const char *const *words); /* words end with NULL */

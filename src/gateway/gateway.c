@@ -1,14 +1,13 @@
 /* Puts one agent's process together: hub client, models, worker, and the HTTP door. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/projector.h"
 #include "agent/prompt.h"
 #include "agent/runtime.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -121,12 +120,17 @@ static int open_tokens(struct gateway *gateway, const struct config *config, str
     return 0;
 }
 
+/* Makes what is missing of the agent's own folders; a file in their place is an error now, not in
+ * the middle of a turn. */
 static int make_folders(struct gateway *gateway, struct err *err)
 {
-    const char *const folders[] = {gateway->runtime.config->state, gateway->runtime.lock_dir};
+    struct arena *arena = &gateway->arena;
+    const struct config_agent *agent = gateway->runtime.agent;
+    const char *const folders[] = {
+        agent->workspace, arena_printf(arena, "%s/agents/main/sessions", agent->instance)};
     for (size_t i = 0; i < 2; i++)
-        if (mkdir(folders[i], 0700) < 0 && errno != EEXIST)
-            return err_errno(err, "no_folder", "cannot make %s", folders[i]);
+        if (folder_make(folders[i], err) < 0)
+            return -1;
     return 0;
 }
 

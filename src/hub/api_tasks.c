@@ -63,7 +63,7 @@ static const char *default_session(const struct task *task, struct arena *arena)
 static enum http_verdict check_fields(struct http_request *request, struct http_response *response,
                                       const struct task *task, const json_t *body)
 {
-    if (str_is_empty(task->instruction))
+    if (str_is_blank(task->instruction))
         return api_refuse(request, response, 400, "empty_instruction", "the instruction is empty");
     if (strlen(task->instruction) > LIMIT_INSTRUCTION)
         return api_refuse(request, response, 413, "instruction_too_large",

@@ -1,0 +1,11 @@
+/* Making folders. */
+#ifndef HQ_BASE_FOLDER_H
+#define HQ_BASE_FOLDER_H
+
+struct err;
+
+/* Makes the folder and what is missing above it (mode 0700). 0 also where it is there; -1 with *err
+ * (code "no_folder") naming the part that could not be made. */
+int folder_make(const char *path, struct err *err);
+
+#endif
