@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "sys/guard.h"
+#include "sys/guard_disk.h"
 #include "sys/guard_init.h"
 #include "sys/guard_output.h"
 #include "sys/guard_text.h"
@@ -40,8 +40,8 @@ struct watch {
     struct guard_status status;
     int alive, status_fd, out; /* our ends; -1 when done with */
     int64_t deadline, next_look;
-    uint64_t disk_used; /* at the start */
-    bool stopped;       /* report->end says why */
+    struct disk_watch disk;
+    bool stopped; /* report->end says why */
 };
 
 /* Reads the request: one line; what follows on descriptor 0 is its end of file. */
@@ -111,14 +111,6 @@ static int take_lock(const struct guard_command *command, struct arena *arena, s
     return rc;
 }
 
-static uint64_t disk_used(const struct guard_command *command)
-{
-    struct statvfs vfs;
-    if (!command->writable[0] || statvfs(command->writable[0], &vfs) < 0)
-        return 0;
-    return (uint64_t)(vfs.f_blocks - vfs.f_bfree) * vfs.f_frsize;
-}
-
 static void drop(int *fd)
 {
     if (*fd >= 0)
@@ -144,9 +136,7 @@ static void look(struct watch *watch)
     watch->next_look = now + LOOK_EVERY_MS;
     if (now >= watch->deadline)
         stop(watch, GUARD_TIMEOUT);
-    uint64_t used = disk_used(watch->command);
-    if (watch->command->disk_max > 0 && used > watch->disk_used &&
-        used - watch->disk_used > (uint64_t)watch->command->disk_max)
+    if (disk_watch_is_exceeded(&watch->disk))
         stop(watch, GUARD_DISK);
 }
 
@@ -251,6 +241,7 @@ static void run_locked(const struct guard_command *command, struct arena *arena,
     struct ends ends;
     struct err err;
     struct watch watch = {.command = command, .report = report};
+    disk_watch_init(&watch.disk, command->writable, command->disk_max);
     pid_t init = fork_init(command, &ends, &err);
     ends_close(&ends, 1);
     if (init < 0) {
@@ -263,7 +254,6 @@ static void run_locked(const struct guard_command *command, struct arena *arena,
     watch.status_fd = ends.status[0];
     watch.out = ends.out[0];
     watch.deadline = time_boot_ms() + command->timeout_ms;
-    watch.disk_used = disk_used(command);
     output_init(&watch.output,
                 command->output_max < OUTPUT_LEAST ? OUTPUT_LEAST : command->output_max);
     watch_run(&watch);

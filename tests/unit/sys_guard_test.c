@@ -72,6 +72,32 @@ static void the_disk_is_not_filled(void **state)
     run(&command);
     assert_int_equal(stat(at("workspace/one"), &st), 0);
     assert_true(st.st_size <= 8 << 20);
+    /* six files without a name, each as large as one may be */
+    command =
+        command_of("for i in 4 5 6 7 8 9; do eval \"exec $i>n; rm n; head -c 8000000 /dev/zero "
+                   ">&$i\"; done; sleep 25");
+    command.disk_max = 8 << 20;
+    assert_int_equal(run(&command).end, GUARD_DISK);
+}
+
+/* Somebody else fills the disk while the command runs. */
+static void the_disk_use_of_others_is_told_apart(void **state)
+{
+    if (why_not)
+        skip();
+    struct err err;
+    struct guard_report report;
+    struct guard_command command =
+        command_of("touch started; while ! test -e go; do sleep 0.05; done; sleep 0.3");
+    command.disk_max = 20 << 20;
+    struct guard_run *started = guard_start(&command, &err);
+    assert_true(appears(at("workspace/started")));
+    assert_int_equal(system(arena_printf(&arena, "head -c 50000000 /dev/zero > %s/other/big", top)),
+                     0);
+    put(at("workspace/go"), "", 0666);
+    assert_int_equal(guard_wait(started, &arena, &report, &err), 0);
+    guard_close(started);
+    assert_int_equal(report.end, GUARD_EXITED);
 }
 
 static void what_never_ends_is_ended(void **state)
@@ -284,6 +310,7 @@ int main(void)
         WALL(a_fork_bomb_is_ended),
         WALL(nothing_outlives_the_command),
         WALL(the_disk_is_not_filled),
+        WALL(the_disk_use_of_others_is_told_apart),
         WALL(what_never_ends_is_ended),
         WALL(a_killed_guard_leaves_nothing),
         WALL(a_killed_gateway_leaves_nothing),
