@@ -36,7 +36,7 @@ static void *wake_loop(void *arg)
         size_t count = 0;
         sound = ledger_wait(hub->ledger, 1000, &arena, &keys, &count);
         for (size_t i = 0; sound && i < count; i++)
-            http_wake(hub->server, keys[i]);
+            http_wake(hub->server, str_eq(keys[i], "*") ? NULL : keys[i]);
         arena_fini(&arena);
     }
     pthread_mutex_lock(&waker->mutex);

@@ -395,17 +395,25 @@ uint64_t http_desk_wakes(struct http_desk *desk)
     return generation;
 }
 
-void http_desk_wake(struct http_desk *desk, const char *key)
+/* key NULL: all that are parked here. The caller holds the mutex. */
+static void wake_bucket(struct http_desk *desk, struct http_desk_bucket *bucket, const char *key)
 {
-    pthread_mutex_lock(&desk->mutex);
-    struct http_desk_bucket *bucket = desk_bucket(desk, key);
     bucket->woken = ++desk->generation;
     struct http_exchange *next, *exchange = bucket->parked;
     for (; exchange; exchange = next) {
         next = exchange->next;
-        if (str_eq(exchange->park_key, key))
+        if (!key || str_eq(exchange->park_key, key))
             desk_unpark(desk, exchange);
     }
+}
+
+void http_desk_wake(struct http_desk *desk, const char *key)
+{
+    pthread_mutex_lock(&desk->mutex);
+    if (key)
+        wake_bucket(desk, desk_bucket(desk, key), key);
+    for (size_t i = 0; !key && i < sizeof(desk->buckets) / sizeof(desk->buckets[0]); i++)
+        wake_bucket(desk, &desk->buckets[i], NULL);
     pthread_mutex_unlock(&desk->mutex);
 }
 

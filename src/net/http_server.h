@@ -67,7 +67,8 @@ typedef enum http_verdict (*http_handler)(void *ctx, struct http_request *reques
 enum http_verdict http_park(struct http_request *request, const char *key, uint64_t seen,
                             int64_t deadline_boot_ms);
 uint64_t http_wakes(struct http_server *server);
-void http_wake(struct http_server *server, const char *key); /* any thread; never blocks long */
+/* Wakes who is parked on the key, or with NULL everybody. Any thread; never blocks long. */
+void http_wake(struct http_server *server, const char *key);
 size_t http_parked(struct http_server *server);              /* for status and tests */
 
 /* True while the client still holds the connection open (recv MSG_PEEK): look before giving a
