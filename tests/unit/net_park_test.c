@@ -185,6 +185,20 @@ static void a_key_wakes_all_that_wait_for_it(void **state)
     http_server_close(fixture.server, 1000);
 }
 
+static void no_key_wakes_everybody(void **state)
+{
+    struct fixture fixture = {.handlers = 4};
+    fixture_open(&fixture);
+    int first = send_wait(&fixture, 0, 0, 60000), second = send_wait(&fixture, 1, 0, 60000);
+    assert_true(parked_is(&fixture, 2));
+    fixture.values[0] = 7;
+    fixture.values[1] = 8;
+    http_wake(fixture.server, NULL);
+    expect(first, "\r\n\r\n7");
+    expect(second, "\r\n\r\n8");
+    http_server_close(fixture.server, 1000);
+}
+
 struct hammerer {
     struct fixture *fixture;
     int slot;
@@ -360,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_wakes_all_that_wait_for_it),
+        cmocka_unit_test(no_key_wakes_everybody),
         cmocka_unit_test(no_wake_up_is_lost),
         cmocka_unit_test(a_wake_between_look_and_park_counts),
         cmocka_unit_test(requests_woken_together_run_together),
