@@ -176,6 +176,7 @@ static enum turn_go call_model(struct turn *turn, int64_t step)
         .messages = messages,
         .tools = tools,
         .session = turn->session.id,
+        .thinking = turn->task.thinking,
         .cancel = turn_control_fetch(turn->control),
     };
     crash_point("turn.model.before");

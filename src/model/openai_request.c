@@ -89,6 +89,18 @@ static json_t *tools_out(const json_t *tools)
     return list;
 }
 
+/* OpenAI's levels: its highest is high, and "off" asks for the least there is. NULL for a word that
+ * is no level: the provider's default, as OpenClaw does. */
+static const char *reasoning_effort(const char *thinking)
+{
+    static const char *const levels[] = {"minimal", "low", "medium", "high", NULL};
+    if (str_eq(thinking, "off"))
+        return "minimal";
+    if (str_eq(thinking, "xhigh"))
+        return "high";
+    return thinking && str_in(thinking, levels) ? thinking : NULL;
+}
+
 json_t *openai_request(const struct model_request *request, const struct openai_dialect *dialect,
                        struct err *err)
 {
@@ -103,6 +115,7 @@ json_t *openai_request(const struct model_request *request, const struct openai_
         json_object_set_new(body, "tools", tools_out(request->tools));
         json_object_set_new(body, "tool_choice", json_string("auto"));
     }
+    json_set_text(body, "reasoning_effort", reasoning_effort(request->thinking));
     if (dialect->is_openai && request->session)
         json_set_text(body, "prompt_cache_key", request->session);
     return body;
