@@ -35,6 +35,7 @@ struct model_request {
     const json_t *tools;    /* array, borrowed; may be empty */
     int64_t max_tokens;     /* 0: the provider's setting */
     const char *session;    /* a stable id for provider-side caching; may be NULL */
+    const char *thinking;   /* off minimal low medium high xhigh; NULL: the provider's default */
     struct fetch_cancel *cancel;
     int64_t deadline_boot_ms; /* 0: the provider's own time-outs */
     /* Text as it streams, on the calling thread; may be NULL. */
