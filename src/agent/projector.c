@@ -23,9 +23,9 @@ enum { SESSIONS_KEPT = 500 };
 struct projector {
     pthread_mutex_t mutex;
     const struct config_agent *agent;
-    json_t *index;     /* key → SessionEntry */
-    json_t *ended;     /* task ids written, not yet synced */
-    struct map paths;  /* transcripts written, not yet synced */
+    json_t *index;    /* key → SessionEntry */
+    json_t *ended;    /* task ids written, not yet synced */
+    struct map paths; /* transcripts written, not yet synced */
     bool dirty;
 };
 
@@ -61,20 +61,14 @@ void projector_close(struct projector *projector)
     free(projector);
 }
 
-static void drop_oldest(json_t *index)
+/* An object keeps the order in which its keys were set: the oldest entry stands first. */
+static json_t *take_entry(json_t *index, const char *key)
 {
-    while (json_object_size(index) > SESSIONS_KEPT) {
-        const char *key, *oldest = NULL;
-        json_t *entry;
-        int64_t least = INT64_MAX;
-        json_object_foreach (index, key, entry) {
-            if (json_get_int(entry, "updatedAt", 0) < least) {
-                least = json_get_int(entry, "updatedAt", 0);
-                oldest = key;
-            }
-        }
-        json_object_del(index, oldest);
-    }
+    json_t *entry = json_incref(json_object_get(index, key));
+    json_object_del(index, key);
+    if (!entry && json_object_size(index) >= SESSIONS_KEPT)
+        json_object_del(index, json_object_iter_key(json_object_iter(index)));
+    return entry ? entry : json_object();
 }
 
 static void add_tokens(json_t *entry, const json_t *usage)
@@ -96,11 +90,8 @@ static void update_index(struct projector *projector, const struct session *sess
 {
     struct arena arena = {0};
     const char *key = arena_printf(&arena, "agent:main:%s", session->key);
-    json_t *entry = json_object_get(projector->index, key);
-    if (!entry) {
-        entry = json_object();
-        json_object_set_new(projector->index, key, entry);
-    }
+    json_t *entry = take_entry(projector->index, key);
+    json_object_set_new(projector->index, key, entry);
     json_set_text(entry, "sessionId", session->id);
     json_set_text(entry, "sessionFile", path);
     json_set_text(entry, "chatType", "direct");
@@ -108,18 +99,16 @@ static void update_index(struct projector *projector, const struct session *sess
     const char *model = projector->agent->model ? projector->agent->model : "";
     const char *slash = strchr(model, '/');
     if (slash) {
-        json_set_text(entry, "modelProvider",
-                      arena_memdup(&arena, model, (size_t)(slash - model)));
+        json_set_text(entry, "modelProvider", arena_memdup(&arena, model, (size_t)(slash - model)));
         json_set_text(entry, "model", slash + 1);
     }
     size_t i;
     const json_t *item;
-    json_array_foreach (items, i, item) {
+    json_array_foreach(items, i, item)
+    {
         add_tokens(entry, json_object_get(json_object_get(item, "handoff"), "usage"));
-        json_array_append(projector->ended,
-                          json_object_get(json_object_get(item, "task"), "id"));
+        json_array_append(projector->ended, json_object_get(json_object_get(item, "task"), "id"));
     }
-    drop_oldest(projector->index);
     arena_fini(&arena);
 }
 

@@ -2,6 +2,8 @@
 #ifndef HQ_AGENT_RUNTIME_H
 #define HQ_AGENT_RUNTIME_H
 
+#include <jansson.h>
+
 struct config;
 struct config_agent;
 struct hub_client;
@@ -16,6 +18,7 @@ struct agent_runtime {
     struct models *models;
     struct prompt_store *prompts; /* system prompts that the hub has already */
     struct projector *projector;  /* transcripts and sessions.json */
+    json_t *tools;                /* the agent's catalogue; nobody changes it */
     const char *nonce;            /* of this process */
     const char *lock_dir;         /* where tasks' lock files lie */
 };

@@ -65,13 +65,8 @@ static void learn(struct known *known, const struct buf *bytes)
 
 static void append_line(struct buf *out, json_t *entry)
 {
-    struct arena arena = {0};
-    size_t len = json_dumpb(entry, NULL, 0, JSON_COMPACT);
-    char *text = arena_alloc(&arena, len + 1);
-    json_dumpb(entry, text, len, JSON_COMPACT);
-    buf_put(out, text, len);
+    json_put(out, entry, 0);
     buf_putc(out, '\n');
-    arena_fini(&arena);
 }
 
 static void append_header(const struct transcript *transcript, struct buf *out)

@@ -169,12 +169,11 @@ static enum turn_go call_model(struct turn *turn, int64_t step)
     if (!model)
         return turn_fail(turn, "refused", turn->err.message);
     json_t *messages = messages_of(turn);
-    json_t *tools = tool_catalogue(turn->runtime->agent->tools_allow);
     struct model_request request = {
         .model = name,
         .system = turn->prompt,
         .messages = messages,
-        .tools = tools,
+        .tools = turn->runtime->tools,
         .session = turn->session.id,
         .thinking = turn->task.thinking,
         .cancel = turn_control_fetch(turn->control),
@@ -184,7 +183,6 @@ static enum turn_go call_model(struct turn *turn, int64_t step)
         model_complete(model, &request, &answer, &retry_after_ms, &turn->err);
     crash_point("turn.model.after");
     json_decref(messages);
-    json_decref(tools);
     if (outcome != MODEL_OK)
         return model_failed(turn, outcome, retry_after_ms);
     return record_answer(turn, step, &answer);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -43,12 +44,23 @@ json_t *json_parse(const char *bytes, size_t len, struct err *err)
     return value;
 }
 
+static int put_piece(const char *bytes, size_t len, void *buf)
+{
+    buf_put(buf, bytes, len);
+    return 0;
+}
+
+void json_put(struct buf *out, const json_t *value, size_t flags)
+{
+    json_dump_callback(value, put_piece, out, flags | JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
 char *json_print(struct arena *arena, const json_t *value)
 {
-    size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY;
-    size_t len = json_dumpb(value, NULL, 0, flags);
-    char *text = arena_alloc(arena, len + 1);
-    json_dumpb(value, text, len, flags);
+    struct buf out = {0};
+    json_put(&out, value, JSON_SORT_KEYS);
+    char *text = arena_memdup(arena, buf_text(&out), out.len);
+    buf_fini(&out);
     return text;
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct arena;
+struct buf;
 struct err;
 
 /* Parses `len` bytes: at most LIMIT_JSON_DEPTH levels (checked before parsing, because jansson
@@ -16,6 +17,9 @@ json_t *json_parse(const char *bytes, size_t len, struct err *err);
 
 /* Returns compact text with sorted keys (equal values give equal text), in the arena. */
 char *json_print(struct arena *arena, const json_t *value);
+
+/* Appends compact text; `flags` are jansson's, such as JSON_SORT_KEYS. */
+void json_put(struct buf *out, const json_t *value, size_t flags);
 
 /* Typed looks into an object; the fallback is for absent, null or another type. Strings are
  * borrowed from the value. */

@@ -22,6 +22,7 @@
 #include "net/auth_throttle.h"
 #include "net/fetch.h"
 #include "sys/lock.h"
+#include "tool/tool.h"
 
 enum { GATEWAY_HANDLERS = 16 };
 
@@ -166,6 +167,7 @@ struct gateway *gateway_open(const struct config *config, const struct config_ag
         .lock_dir = arena_printf(&gateway->arena, "%s/run", config->state),
         .prompts = prompt_store_open(),
         .projector = projector_open(agent),
+        .tools = tool_catalogue(agent->tools_allow),
         .models = models_open(config, gateway->fetch),
     };
     struct worker_config worker = {&gateway->runtime, agent->port, (int)agent->turns};
@@ -227,6 +229,7 @@ void gateway_close(struct gateway *gateway)
     models_close(gateway->runtime.models);
     projector_close(gateway->runtime.projector);
     prompt_store_close(gateway->runtime.prompts);
+    json_decref(gateway->runtime.tools);
     hub_client_close(gateway->runtime.hub);
     fetch_close(gateway->fetch);
     auth_throttle_close(gateway->hooks.throttle);

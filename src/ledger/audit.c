@@ -221,21 +221,34 @@ static int check_task(struct audit *audit, const void *row)
     return check_waiting(audit, task);
 }
 
+/* Adds a task and what stands below it; limits.depth keeps the recursion short. */
+static int count_tree(struct audit *audit, const char *id, int64_t *total, int64_t *live)
+{
+    struct task *children, task = {.id = id};
+    size_t count;
+    struct scan scan = {
+        .record = &task_record, .index = "task_parent", .eq = {value_text(id)}, .eq_count = 1};
+    int rc = audit_get(audit, &task_record, &task);
+    if (rc)
+        return rc == LEDGER_NONE ? 0 : rc;
+    ++*total;
+    *live += !task_state_is_terminal(task.state);
+    rc = audit_scan(audit, &scan, &children, &count);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = count_tree(audit, children[i].id, total, live);
+    return rc;
+}
+
 static int check_root(struct audit *audit, const void *row)
 {
     const struct root *root = row;
-    struct task *tasks;
-    size_t count;
-    int64_t live = 0;
-    struct scan scan = {
-        .record = &task_record, .index = "task_root", .eq = {value_text(root->id)}, .eq_count = 1};
-    if (audit_scan(audit, &scan, &tasks, &count) < 0)
+    int64_t total = 0, live = 0;
+    if (count_tree(audit, root->id, &total, &live) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        live += !task_state_is_terminal(tasks[i].state);
-    if (root->tasks_live != live || root->tasks_total != (int64_t)count)
-        finding(audit, "Tree %s counts %lld tasks, %lld open; it has %zu, %lld open.", root->id,
-                (long long)root->tasks_total, (long long)root->tasks_live, count, (long long)live);
+    if (root->tasks_live != live || root->tasks_total != total)
+        finding(audit, "Tree %s counts %lld tasks, %lld open; it has %lld, %lld open.", root->id,
+                (long long)root->tasks_total, (long long)root->tasks_live, (long long)total,
+                (long long)live);
     return 0;
 }
 

@@ -128,18 +128,15 @@ static int group_try(struct ledger *ledger, struct group *group, struct tx *tx, 
     return rc;
 }
 
-static void group_answer(struct ledger *ledger, struct group *group, int rc, const struct err *err)
+static void group_answer(struct group *group, int rc, const struct err *err)
 {
-    pthread_mutex_lock(&ledger->mutex);
     for (size_t i = 0; i < group->count; i++) {
         struct submission *member = group->members[i];
         member->rc = rc;
         if (rc && member->err)
             *member->err = *err;
-        member->done = true;
-        pthread_cond_signal(&member->cond);
+        sem_post(&member->done);
     }
-    pthread_mutex_unlock(&ledger->mutex);
 }
 
 static void ledger_break(struct ledger *ledger, struct err *err)
@@ -181,7 +178,7 @@ static void group_run(struct ledger *ledger, struct group *group)
     turnstile_leave(&ledger->turn);
     if (rc == TX_FULL)
         group_is_full(group);
-    group_answer(ledger, group, rc == TX_FAILED ? -1 : 0, &err);
+    group_answer(group, rc == TX_FAILED ? -1 : 0, &err);
     if (rc == 0)
         hints_add(&ledger->hints, tx.keys, tx.key_count);
     if (broken)
@@ -296,7 +293,7 @@ static void group_serve(struct ledger *ledger, struct group *group, bool sweep_a
         ;
     if (group->count && atomic_load(&ledger->broken)) {
         struct err err;
-        group_answer(ledger, group, commit_broken(&err), &err);
+        group_answer(group, commit_broken(&err), &err);
     } else if (group->count) {
         group_run(ledger, group);
     }
@@ -339,7 +336,6 @@ void commit_stop(struct ledger *ledger)
 
 int commit_submit(struct ledger *ledger, struct submission *submission)
 {
-    submission->done = false;
     submission->rc = 0;
     submission->next = NULL;
     pthread_mutex_lock(&ledger->mutex);
@@ -347,13 +343,13 @@ int commit_submit(struct ledger *ledger, struct submission *submission)
         pthread_mutex_unlock(&ledger->mutex);
         return err_set(submission->err, "closing", "The hub is stopping; try again.");
     }
-    thread_cond_init(&submission->cond);
+    sem_init(&submission->done, 0, 0);
     *ledger->last = submission;
     ledger->last = &submission->next;
-    pthread_cond_broadcast(&ledger->cond);
-    while (!submission->done)
-        pthread_cond_wait(&submission->cond, &ledger->mutex);
+    pthread_cond_signal(&ledger->cond);
     pthread_mutex_unlock(&ledger->mutex);
-    pthread_cond_destroy(&submission->cond);
+    while (sem_wait(&submission->done) != 0)
+        ;
+    sem_destroy(&submission->done);
     return submission->rc;
 }

@@ -4,6 +4,7 @@
 #define HQ_LEDGER_COMMIT_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,8 +55,7 @@ struct submission {
     struct outcome *outcome;
     struct err *err;
     int rc;
-    bool done;
-    pthread_cond_t cond;
+    sem_t done;
     struct submission *next;
 };
 

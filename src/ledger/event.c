@@ -1,7 +1,7 @@
 /* The hash-chained event log. Heads are kept in `stream` rows, so that an append reads one row. */
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "ledger/event.h"
@@ -13,25 +13,23 @@ static void array_put_text(json_t *array, const char *text)
     json_array_append_new(array, text ? json_text(text, strlen(text)) : json_null());
 }
 
+/* The body goes in as it is stored: json_print's text. */
 void event_hash(const struct event *event, char hex[65])
 {
-    struct arena arena = {0};
+    struct buf text = {0};
     json_t *parts = json_array();
-    json_t *body = event->body ? json_parse(event->body, strlen(event->body), NULL) : NULL;
-    if (event->body && !body) /* never written, so somebody changed it: no hash fits it */
-        body = json_text(event->body, strlen(event->body));
     array_put_text(parts, event->stream);
     json_array_append_new(parts, json_integer(event->seq));
     json_array_append_new(parts, json_integer(event->at));
     array_put_text(parts, event->actor);
     array_put_text(parts, event->type);
-    json_array_append_new(parts, body ? body : json_null());
-    json_array_append_new(parts, json_integer(event->v));
-    array_put_text(parts, event->prev);
-    const char *text = json_print(&arena, parts);
-    hash_hex(text, strlen(text), hex);
+    json_put(&text, parts, 0);
+    text.len--; /* the bracket */
+    buf_printf(&text, ",%s,%lld,\"%s\"]", event->body ? event->body : "null", (long long)event->v,
+               event->prev ? event->prev : "");
+    hash_hex(text.bytes, text.len, hex);
     json_decref(parts);
-    arena_fini(&arena);
+    buf_fini(&text);
 }
 
 static int event_write(struct tx *tx, struct event *event)

@@ -10,56 +10,57 @@
 #include "wire/effect.h"
 #include "wire/task.h"
 
+#define OPEN "\"state\" IN ('queued','working','waiting')"
+
 static const struct schema_index task_indexes[] = {
-    {"task_ready", {"agent", "state", "blocked", "priority", "seq"}, false},
-    {"task_due", {"state", "ready_at"}, false},
-    {"task_deadline", {"state", "deadline_at"}, false},
-    {"task_seq", {"seq"}, true},
-    {"task_agent_seq", {"agent", "seq"}, false},
-    {"task_state_seq", {"state", "seq"}, false},
-    {"task_agent_state_seq", {"agent", "state", "seq"}, false},
-    {"task_lane", {"agent", "session", "blocked", "priority", "seq"}, false},
-    {"task_ended", {"agent", "session", "finish_no"}, false},
-    {"task_parent", {"parent", "seq"}, false},
-    {"task_root", {"root", "seq"}, false},
+    {"task_ready", {"agent", "state", "blocked", "priority", "seq"}, false, "\"state\"='queued'"},
+    {"task_due", {"state", "ready_at"}, false, OPEN},
+    {"task_deadline", {"state", "deadline_at"}, false, OPEN " AND \"deadline_at\">0"},
+    {"task_seq", {"seq"}, true, NULL},
+    {"task_agent_seq", {"agent", "seq"}, false, NULL},
+    {"task_state_seq", {"state", "seq"}, false, NULL},
+    {"task_agent_state_seq", {"agent", "state", "seq"}, false, NULL},
+    {"task_lane", {"agent", "session", "blocked", "priority", "seq"}, false, "\"blocked\"=1"},
+    {"task_ended", {"agent", "session", "finish_no"}, false, "\"finish_no\">0"},
+    {"task_parent", {"parent", "seq"}, false, "\"parent\" IS NOT NULL"},
 };
 
 static const struct schema_index wait_indexes[] = {
-    {"wait_target", {"kind", "id"}, false},
+    {"wait_target", {"kind", "id"}, false, NULL},
 };
 
 static const struct schema_index effect_indexes[] = {
-    {"effect_task", {"task", "created_at"}, false},
-    {"effect_state", {"state", "ready_at"}, false},
+    {"effect_task", {"task", "created_at"}, false, NULL},
+    {"effect_state", {"state", "ready_at"}, false, NULL},
 };
 
 static const struct schema_index session_indexes[] = {
-    {"session_updated", {"agent", "updated_at"}, false},
+    {"session_updated", {"agent", "updated_at"}, false, NULL},
 };
 
 static const struct schema_index request_indexes[] = {
-    {"request_created", {"created_at"}, false},
+    {"request_created", {"created_at"}, false, NULL},
 };
 
 static const struct schema_index run_indexes[] = {
-    {"run_root", {"root", "created_at"}, false},
-    {"run_task", {"task"}, false},
-    {"run_name", {"name", "created_at"}, false},
-    {"run_state", {"state", "created_at"}, false},
-    {"run_due", {"state", "ready_at"}, false},
-    {"run_concurrency", {"concurrency_group", "state", "created_at"}, false},
+    {"run_root", {"root", "created_at"}, false, NULL},
+    {"run_task", {"task"}, false, NULL},
+    {"run_name", {"name", "created_at"}, false, NULL},
+    {"run_state", {"state", "created_at"}, false, NULL},
+    {"run_due", {"state", "ready_at"}, false, NULL},
+    {"run_concurrency", {"concurrency_group", "state", "created_at"}, false, NULL},
 };
 
 static const struct schema_index step_indexes[] = {
-    {"step_task", {"task"}, false},
-    {"step_child", {"child_run"}, false},
-    {"step_due", {"state", "ready_at"}, false},
+    {"step_task", {"task"}, false, NULL},
+    {"step_child", {"child_run"}, false, NULL},
+    {"step_due", {"state", "ready_at"}, false, NULL},
 };
 
 static const struct schema_index approval_indexes[] = {
-    {"approval_state", {"state", "expires_at"}, false},
-    {"approval_task", {"task"}, false},
-    {"approval_run", {"run", "path"}, false},
+    {"approval_state", {"state", "expires_at"}, false, NULL},
+    {"approval_task", {"task"}, false, NULL},
+    {"approval_run", {"run", "path"}, false, NULL},
 };
 
 #define INDEXES(list) list, sizeof(list) / sizeof(list[0])

@@ -20,6 +20,10 @@ struct schema_index {
     const char *name;
     const char *columns[SCHEMA_COLUMNS]; /* in order; NULL behind the last */
     bool unique;
+    /* Which rows are in it, in SQL; NULL: all. Every task stands in these indexes from its birth to
+     * its end, and most walks want the few that are open. A walk must ask for such rows only (its
+     * equal columns or its bounds say so): a store may keep the others in the index as well. */
+    const char *where;
 };
 
 struct schema_table {

@@ -17,15 +17,31 @@
 
 /* ---- transactions ---- */
 
+static int say(struct store *store, enum sqlite_word word, struct err *err)
+{
+    static const char *const words[] = {"BEGIN IMMEDIATE", "COMMIT", "SAVEPOINT batch",
+                                        "RELEASE batch"};
+    struct store_sqlite *sqlite = sqlite_of(store);
+    sqlite3_stmt **statement = &sqlite->words[word];
+    int rc = *statement ? SQLITE_OK
+                        : sqlite3_prepare_v3(sqlite->db, words[word], -1, SQLITE_PREPARE_PERSISTENT,
+                                             statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(*statement);
+    int result = sqlite_result(sqlite, rc, words[word], err);
+    sqlite3_reset(*statement);
+    return result;
+}
+
 int sqlite_begin(struct store *store, struct err *err)
 {
-    return sqlite_exec(sqlite_of(store), "BEGIN IMMEDIATE", err);
+    return say(store, WORD_BEGIN, err);
 }
 
 int sqlite_commit(struct store *store, struct err *err)
 {
     crash_point("ledger.commit.before");
-    int result = sqlite_exec(sqlite_of(store), "COMMIT", err);
+    int result = say(store, WORD_COMMIT, err);
     if (result == STORE_OK)
         crash_point("ledger.commit.after");
     return result;
@@ -40,12 +56,12 @@ void sqlite_rollback(struct store *store)
 
 static int save(struct store *store, struct err *err)
 {
-    return sqlite_exec(sqlite_of(store), "SAVEPOINT batch", err);
+    return say(store, WORD_SAVE, err);
 }
 
 static int release(struct store *store, struct err *err)
 {
-    return sqlite_exec(sqlite_of(store), "RELEASE batch", err);
+    return say(store, WORD_RELEASE, err);
 }
 
 static int undo(struct store *store, struct err *err)

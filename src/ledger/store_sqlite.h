@@ -45,6 +45,9 @@ struct statement {
     uint64_t used; /* for throwing out the one unused for longest */
 };
 
+/* The words around every transaction. */
+enum sqlite_word { WORD_BEGIN, WORD_COMMIT, WORD_SAVE, WORD_RELEASE, SQLITE_WORDS };
+
 struct store_sqlite {
     struct store store;
     sqlite3 *db;
@@ -52,6 +55,7 @@ struct store_sqlite {
     int dir_fd;
     struct statement statements[SQLITE_STATEMENTS];
     uint64_t clock;
+    sqlite3_stmt *words[SQLITE_WORDS];
     int wal_pages; /* after the last commit */
     bool has_reserve;
     struct {

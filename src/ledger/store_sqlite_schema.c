@@ -57,7 +57,7 @@ static void put_index(struct buf *sql, const struct record *record,
                record->name);
     for (size_t i = 0; i < count; i++)
         buf_printf(sql, "%s\"%s\"", i ? "," : "", columns[i]->name);
-    buf_putc(sql, ')');
+    buf_printf(sql, ")%s%s", index->where ? " WHERE " : "", index->where ? index->where : "");
 }
 
 static int create_table(struct store_sqlite *sqlite, const struct schema_table *table,

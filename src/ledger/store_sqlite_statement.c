@@ -125,7 +125,8 @@ static uint64_t shape_of(const struct scan *scan)
     return shape;
 }
 
-static void put_conditions(struct buf *sql, const struct field *const *columns, uint64_t shape)
+static void put_conditions(struct buf *sql, const struct field *const *columns, uint64_t shape,
+                           const char *where)
 {
     const char *separator = " WHERE ";
     size_t count = shape & 7;
@@ -138,8 +139,12 @@ static void put_conditions(struct buf *sql, const struct field *const *columns, 
         buf_printf(sql, "%s\"%s\">=?", separator, columns[count]->name);
         separator = " AND ";
     }
-    if (shape & SHAPE_HIGH)
+    if (shape & SHAPE_HIGH) {
         buf_printf(sql, "%s\"%s\"<=?", separator, columns[count]->name);
+        separator = " AND ";
+    }
+    if (where) /* says to SQLite, which does not know the bound values, that the index will do */
+        buf_printf(sql, "%s%s", separator, where);
 }
 
 static void put_walk(struct buf *sql, const struct statement_key *key)
@@ -149,7 +154,7 @@ static void put_walk(struct buf *sql, const struct statement_key *key)
     buf_printf(sql, " FROM \"%s\"", key->record->name);
     if (key->index)
         buf_printf(sql, " INDEXED BY \"%s\"", key->index->name);
-    put_conditions(sql, columns, key->shape);
+    put_conditions(sql, columns, key->shape, key->index ? key->index->where : NULL);
     if (key->kind == STATEMENT_COUNT)
         return;
     for (size_t i = 0; i < count; i++)
@@ -238,6 +243,9 @@ void sqlite_finalize_all(struct store_sqlite *sqlite)
 {
     for (size_t i = 0; i < SQLITE_STATEMENTS; i++)
         sqlite3_finalize(sqlite->statements[i].handle);
+    for (size_t i = 0; i < SQLITE_WORDS; i++)
+        sqlite3_finalize(sqlite->words[i]);
+    memset(sqlite->words, 0, sizeof(sqlite->words));
     memset(sqlite->statements, 0, sizeof(sqlite->statements));
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -13,15 +14,15 @@ enum { HEADERS_MAX = 8 };
 enum http_verdict http_json(struct http_request *request, struct http_response *response,
                             int status, json_t *body)
 {
-    size_t len = json_dumpb(body, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
-    char *text = arena_alloc(&request->arena, len + 2);
-    json_dumpb(body, text, len, JSON_COMPACT | JSON_ENCODE_ANY);
-    text[len] = '\n';
+    struct buf text = {0};
+    json_put(&text, body, 0);
+    buf_putc(&text, '\n');
     json_decref(body);
     response->status = status;
     response->content_type = NULL;
-    response->body = text;
-    response->body_len = len + 1;
+    response->body = arena_memdup(&request->arena, buf_text(&text), text.len);
+    response->body_len = text.len;
+    buf_fini(&text);
     return HTTP_ANSWER;
 }
 
