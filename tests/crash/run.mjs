@@ -42,7 +42,7 @@ await mock.start();
 
 // Acts as an operator who starts the company again when nobody supervises it.
 async function keepUp(company) {
-  if (!company.pid('supervisor')) await company.hq('up', '-d', '--wait', '--timeout', '20s');
+  if (!company.pid('supervisor')) await company.hq('up', '-d', '--wait', '--timeout', '4s');
 }
 
 async function insist(company, what, action) {
