@@ -88,7 +88,7 @@ test('an instruction of ten megabytes is refused by name, an empty one too', asy
   const large = await company.hq('ask', 'manager', '-', '--no-wait', '--json', { input: 'x'.repeat(10 << 20) });
   assert.equal(large.code, 2);
   assert.match(large.json.error.message, /instruction|bytes|long|large/i);
-  const empty = await company.hq('ask', 'manager', '  ', '--no-wait', '--json');
+  const empty = await company.hq('ask', 'manager', '', '--no-wait', '--json');
   assert.equal(empty.code, 2);
   assert.equal(await taskCount(company), 0);
 });
