@@ -1,4 +1,5 @@
-/* hq agent list and hq agent show: who is in the company, from its file; what they do, from the hub. */
+/* hq agent list and hq agent show: who is in the company, from its file; what they do, from the
+ * hub. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,9 +23,9 @@ static json_t *describe(const struct config_agent *agent)
 {
     return json_pack("{s:s,s:s?,s:i,s:s?,s:o,s:o,s:o,s:o,s:s?,s:s?}", "id", agent->id, "name",
                      agent->name, "port", agent->port, "model", agent->model, "aliases",
-                     words(agent->aliases), "capabilities", words(agent->capabilities),
-                     "delegates", words(agent->delegates), "tools", words(agent->tools_allow),
-                     "workspace", agent->workspace, "instance", agent->instance);
+                     words(agent->aliases), "capabilities", words(agent->capabilities), "delegates",
+                     words(agent->delegates), "tools", words(agent->tools_allow), "workspace",
+                     agent->workspace, "instance", agent->instance);
 }
 
 static int list_run(const struct invocation *invocation)
@@ -40,8 +41,8 @@ static int list_run(const struct invocation *invocation)
         const struct config_agent *agent = &config->agents[i];
         json_array_append_new(items, describe(agent));
         if (!invocation->json)
-            printf("%-16s %-16s %5d  %s\n", agent->id, agent->name ? agent->name : "",
-                   agent->port, agent->model ? agent->model : "");
+            printf("%-16s %-16s %5d  %s\n", agent->id, agent->name ? agent->name : "", agent->port,
+                   agent->model ? agent->model : "");
     }
     if (invocation->json)
         code = output_json(json_pack("{s:O}", "items", items));
@@ -55,8 +56,7 @@ static void print_words(const char *name, const json_t *list)
     size_t i;
     const json_t *word;
     printf("%-13s", name);
-    json_array_foreach (list, i, word)
-        printf(" %s", json_string_value(word));
+    json_array_foreach(list, i, word) printf(" %s", json_string_value(word));
     puts("");
 }
 
@@ -69,9 +69,7 @@ static int show_run(const struct invocation *invocation)
     const struct config_agent *agent = config_agent(config, invocation->args[0]);
     int code = COMMAND_OK;
     if (!agent) {
-        err_set(&err, "unknown_agent", "%s has no agent \"%s\"", config->company,
-                invocation->args[0]);
-        err_hint(&err, "hq agent list shows who is there");
+        company_no_agent(config, invocation->args[0], invocation->arena, &err);
         code = output_fail(invocation, COMMAND_USAGE, &err);
     } else if (invocation->json) {
         code = output_json(json_pack("{s:o}", "agent", describe(agent)));

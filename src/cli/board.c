@@ -1,4 +1,5 @@
 /* Reads the board again and again: it is a small file, rewritten whole by rename. */
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -18,9 +19,8 @@ const json_t *board_child(const json_t *board, const char *name)
 {
     size_t i;
     const json_t *child;
-    json_array_foreach (json_object_get(board, "children"), i, child)
-        if (str_eq(json_get_text(child, "name", ""), name))
-            return child;
+    json_array_foreach(json_object_get(board, "children"), i,
+                       child) if (str_eq(json_get_text(child, "name", ""), name)) return child;
     return NULL;
 }
 
@@ -44,7 +44,8 @@ static void not_ready(const json_t *board, const void *wanted, struct buf *missi
     *final = true;
     if (!board)
         buf_puts(missing, "the supervisor");
-    json_array_foreach (json_object_get(board, "children"), i, child) {
+    json_array_foreach(json_object_get(board, "children"), i, child)
+    {
         const char *state = json_get_text(child, "state", "");
         if (str_in(state, fine))
             continue;
@@ -73,6 +74,38 @@ static void not_in_state(const json_t *board, const void *arg, struct buf *missi
     }
 }
 
+static int64_t looks_of(const struct config *config, int64_t *pid)
+{
+    json_t *board = runfile_board_get(config);
+    int64_t looks = json_get_int(board, "looks", 0);
+    *pid = json_get_int(board, "pid", 0);
+    json_decref(board);
+    return looks;
+}
+
+/* A look is two steps of the count; one that is under way may have begun before our wish. A new
+ * supervisor looks when it begins. */
+int board_nudge(const struct invocation *invocation, const struct config *config, int64_t ms)
+{
+    struct err err = {0};
+    int64_t until = time_boot_ms() + ms, pid, now_pid;
+    int64_t wanted = looks_of(config, &pid);
+    wanted += wanted % 2 ? 3 : 2;
+    control_signal(config, "supervisor", SIGHUP);
+    for (;;) {
+        int64_t looks = looks_of(config, &now_pid);
+        if (looks >= wanted || now_pid != pid || !control_look(config, "supervisor", NULL))
+            return COMMAND_OK;
+        if (time_boot_ms() >= until)
+            break;
+        usleep(LOOK_EVERY_MS * 1000);
+    }
+    err_set(&err, "not_answering", "the supervisor of %s (pid %d) does not answer", config->company,
+            (int)pid);
+    err_hint(&err, "see: hq logs supervisor");
+    return output_fail(invocation, COMMAND_FAILED, &err);
+}
+
 static int say_missing(const struct invocation *invocation, const char *missing)
 {
     struct err err;
@@ -97,6 +130,8 @@ static int wait_until(const struct invocation *invocation, const struct config *
         usleep(LOOK_EVERY_MS * 1000);
     }
     int code = missing.len ? say_missing(invocation, buf_text(&missing)) : COMMAND_OK;
+    if (code != COMMAND_OK && !final && invocation->timeout_ms >= 0)
+        code = COMMAND_TIMEOUT;
     buf_fini(&missing);
     return code;
 }

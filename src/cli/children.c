@@ -1,16 +1,15 @@
 /* hq start, stop, restart, reload: single agents of a running company. */
-#include <signal.h>
-
 #include "base/err.h"
 #include "cli/board.h"
 #include "cli/company.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
+#include "supervise/child.h"
 #include "supervise/control.h"
 #include "supervise/runfiles.h"
 
-enum { CHILDREN_WAIT_MS = 90000 };
+enum { CHILDREN_WAIT_MS = 90000, NUDGE_MS = 10000 };
 
 /* The ids of the agents named (none: all), NULL at the end; NULL after saying who is unknown. */
 static const char *const *agents_named(const struct invocation *invocation,
@@ -23,8 +22,7 @@ static const char *const *agents_named(const struct invocation *invocation,
     for (size_t i = 0; i < invocation->arg_count; i++) {
         const struct config_agent *agent = config_agent(config, invocation->args[i]);
         if (!agent) {
-            err_set(&err, "unknown_agent", "there is no agent \"%s\"", invocation->args[i]);
-            err_hint(&err, "hq agent list shows who is there");
+            company_no_agent(config, invocation->args[i], invocation->arena, &err);
             output_fail(invocation, COMMAND_USAGE, &err);
             return NULL;
         }
@@ -64,16 +62,6 @@ static int wish_restart(const struct config *config, const char *name, struct er
     return runfile_put(config, name, RUNFILE_RESTART, "", err);
 }
 
-/* Restarting is over when the wish was taken away and the child is ready again. */
-static int wait_taken(const struct config *config, const char *const *names)
-{
-    for (size_t i = 0; names[i]; i++)
-        while (runfile_is_there(config, names[i], RUNFILE_RESTART) &&
-               control_look(config, "supervisor", NULL))
-            control_wait_end(config, "supervisor", 5);
-    return 0;
-}
-
 static int make_wishes(const struct invocation *invocation, const struct config *config,
                        const char *const *names, wish *make)
 {
@@ -83,8 +71,36 @@ static int make_wishes(const struct invocation *invocation, const struct config 
             return output_fail(invocation, COMMAND_FAILED, &err);
     if (make == wish_start && runfile_put(config, "supervisor", RUNFILE_RETRY, "", &err) < 0)
         return output_fail(invocation, COMMAND_FAILED, &err);
-    control_signal(config, "supervisor", SIGHUP);
     return COMMAND_OK;
+}
+
+/* Nobody would start them again, but they can be ended; a later supervisor leaves them stopped. */
+static int stop_alone(const struct invocation *invocation, const struct config *config,
+                      const char *const *names)
+{
+    struct err err;
+    int code = make_wishes(invocation, config, names, wish_stop);
+    for (size_t i = 0; names[i] && code == COMMAND_OK; i++) {
+        const char *lock = arena_printf(invocation->arena, "gateway-%s", names[i]);
+        if (control_end(config, lock, CHILD_DRAIN_MS))
+            continue;
+        err_set(&err, "will_not_end", "%s does not end, not even killed", names[i]);
+        code = output_fail(invocation, COMMAND_FAILED, &err);
+    }
+    return code;
+}
+
+static int change_named(const struct invocation *invocation, const struct config *config,
+                        const char *const *names, wish *make, const char *state)
+{
+    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : CHILDREN_WAIT_MS;
+    if (!control_look(config, "supervisor", NULL))
+        return make == wish_stop ? stop_alone(invocation, config, names)
+                                 : not_running(invocation, config);
+    int code = make_wishes(invocation, config, names, make);
+    if (code == COMMAND_OK)
+        code = board_nudge(invocation, config, NUDGE_MS);
+    return code == COMMAND_OK ? board_wait_state(invocation, config, names, state, patience) : code;
 }
 
 static int change(const struct invocation *invocation, wish *make, const char *state)
@@ -92,17 +108,8 @@ static int change(const struct invocation *invocation, wish *make, const char *s
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
-    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : CHILDREN_WAIT_MS;
     const char *const *names = agents_named(invocation, config);
-    int code = COMMAND_USAGE;
-    if (names && !control_look(config, "supervisor", NULL))
-        code = not_running(invocation, config);
-    else if (names)
-        code = make_wishes(invocation, config, names, make);
-    if (code == COMMAND_OK) {
-        wait_taken(config, names);
-        code = board_wait_state(invocation, config, names, state, patience);
-    }
+    int code = names ? change_named(invocation, config, names, make, state) : COMMAND_USAGE;
     config_free(config);
     return code;
 }
@@ -135,11 +142,9 @@ static int reload_run(const struct invocation *invocation)
     } else if (runfile_put(config, "supervisor", RUNFILE_RELOAD, "", &err) < 0) {
         code = output_fail(invocation, COMMAND_FAILED, &err);
     } else {
-        control_signal(config, "supervisor", SIGHUP);
-        while (runfile_is_there(config, "supervisor", RUNFILE_RELOAD) &&
-               control_look(config, "supervisor", NULL))
-            control_wait_end(config, "supervisor", 5);
-        code = board_wait_ready(invocation, config, CHILDREN_WAIT_MS);
+        code = board_nudge(invocation, config, NUDGE_MS);
+        if (code == COMMAND_OK)
+            code = board_wait_ready(invocation, config, CHILDREN_WAIT_MS);
     }
     config_free(config);
     return code;
@@ -177,6 +182,5 @@ const struct command command_reload = {
     .group = "RUN",
     .usage = "",
     .summary = "read hq.yaml again; who changed is restarted",
-    .max_args = 1000,
     .run = reload_run,
 };

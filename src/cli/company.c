@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "cli/company.h"
 #include "cli/output.h"
 #include "config/config.h"
@@ -94,4 +95,18 @@ struct config *company_open_any(const struct invocation *invocation, bool *is_ba
         config_load(path, invocation->state, invocation->arena, &findings, &count);
     *is_bad = !config;
     return config ? config : bare_config(path, invocation->state);
+}
+
+void company_no_agent(const struct config *config, const char *name, struct arena *arena,
+                      struct err *err)
+{
+    const char **known = arena_alloc(arena, (config->agent_count + 1) * sizeof(*known));
+    for (size_t i = 0; i < config->agent_count; i++)
+        known[i] = config->agents[i].id;
+    const char *near = str_nearest(name, known);
+    err_set(err, "unknown_agent", "%s has no agent \"%s\"", config->company, name);
+    if (near)
+        err_hint(err, "Did you mean %s?", near);
+    else
+        err_hint(err, "hq agent list shows who is there.");
 }

@@ -16,4 +16,8 @@ struct config *company_open(const struct invocation *invocation);
  * is no file; the command then returns COMMAND_USAGE. */
 struct config *company_open_any(const struct invocation *invocation, bool *is_bad);
 
+/* Fills *err (code "unknown_agent") with the name seen and the nearest agent, hub or supervisor. */
+void company_no_agent(const struct config *config, const char *name, struct arena *arena,
+                      struct err *err);
+
 #endif

@@ -27,8 +27,7 @@ static bool end_supervisor(const struct config *config, int64_t patience)
 static int bring_down(const struct invocation *invocation, const struct config *config)
 {
     struct err err = {0};
-    int64_t patience =
-        invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
+    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
     bool supervised = control_look(config, "supervisor", NULL);
     if (supervised && !end_supervisor(config, patience)) {
         err_set(&err, "still_running", "the supervisor of %s does not end", config->company);
@@ -45,7 +44,8 @@ static int bring_down(const struct invocation *invocation, const struct config *
 
 static int down_run(const struct invocation *invocation)
 {
-    struct config *config = company_open(invocation);
+    bool is_bad;
+    struct config *config = company_open_any(invocation, &is_bad);
     if (!config)
         return COMMAND_USAGE;
     int code = bring_down(invocation, config);

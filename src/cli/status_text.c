@@ -13,6 +13,7 @@ enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
 struct sheet {
     const struct status_look *look;
     struct buf *out;
+    bool is_ending; /* the company goes down: nobody needs a hint */
     int name_columns, state_columns, model_columns, task_columns;
 };
 
@@ -109,10 +110,8 @@ static void put_head(struct sheet *sheet, const json_t *census)
     int len = snprintf(line, sizeof(line), "%s%s", json_get_text(census, "company", "?"), gap);
     if (!str_eq(state, "running"))
         len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%s", state, gap);
-    len += snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s%zu agent%s%s%.0f MB", up, gap,
-                    agents, agents == 1 ? "" : "s", gap, mb);
-    if (json_get_bool(census, "config_changed", false))
-        snprintf(line + len, sizeof(line) - (size_t)len, "%sconfig changed: hq reload", gap);
+    snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s%zu agent%s%s%.0f MB", up, gap, agents,
+             agents == 1 ? "" : "s", gap, mb);
     int64_t inbox = json_get_int(census, "inbox", 0);
     char need[64] = "";
     if (inbox > 0)
@@ -156,26 +155,35 @@ static void state_text(const json_t *agent, char text[ROW_MAX])
         snprintf(text, ROW_MAX, "%s", state);
 }
 
-/* A row without task: the state may use the whole line, with a way to learn more at its end. */
+/* "down, held, restarted 4×: exit 1: …": what to do about it stands before why it is so, because
+ * the end of the line may not fit. */
+static void down_text(const struct sheet *sheet, const json_t *agent, char text[ROW_MAX])
+{
+    const char *supervised = json_get_text(agent, "supervised", "");
+    const char *reason = json_get_text(agent, "reason", NULL);
+    long long restarts = json_get_int(agent, "restarts", 0);
+    bool by_hand = str_eq(supervised, "stopped") && !sheet->is_ending;
+    int len =
+        snprintf(text, ROW_MAX, "%s%s%s", json_get_text(agent, "state", "unknown"),
+                 str_eq(supervised, "held") ? ", held" : "", by_hand ? ", stopped by hand" : "");
+    if (restarts && !by_hand)
+        len += snprintf(text + len, ROW_MAX - (size_t)len, ", restarted %lld%s", restarts,
+                        sheet->look->utf8 ? "×" : "x");
+    if (reason)
+        snprintf(text + len, ROW_MAX - (size_t)len, ": %.400s", reason);
+}
+
+/* A row without task: the words may use the whole line, with a way to learn more at its end. */
 static void put_down_row(struct sheet *sheet, const json_t *agent)
 {
     char text[ROW_MAX], more[128] = "";
-    const char *supervised = json_get_text(agent, "supervised", "");
+    const char *arrow = sheet->look->utf8 ? "→" : "->";
     const char *id = json_get_text(agent, "id", "?");
-    state_text(agent, text);
-    size_t len = strlen(text);
-    int64_t restarts = json_get_int(agent, "restarts", 0);
-    if (restarts && !str_eq(supervised, "stopped"))
-        len += (size_t)snprintf(text + len, ROW_MAX - len, ", restarted %lld%s",
-                                (long long)restarts, sheet->look->utf8 ? "×" : "x");
-    if (str_eq(supervised, "held"))
-        snprintf(text + len, ROW_MAX - len, ", held");
-    else if (str_eq(supervised, "stopped"))
-        snprintf(text + len, ROW_MAX - len, ", stopped by hand");
-    if (str_eq(supervised, "stopped"))
-        snprintf(more, sizeof(more), "%s hq start %.40s", sheet->look->utf8 ? "→" : "->", id);
-    else if (str_eq(json_get_text(agent, "state", ""), "down"))
-        snprintf(more, sizeof(more), "%s hq logs %.40s", sheet->look->utf8 ? "→" : "->", id);
+    bool is_down = str_eq(json_get_text(agent, "state", ""), "down");
+    bool by_hand = str_eq(json_get_text(agent, "supervised", ""), "stopped");
+    down_text(sheet, agent, text);
+    if (is_down && !sheet->is_ending)
+        snprintf(more, sizeof(more), "%s hq %s %.40s", arrow, by_hand ? "start" : "logs", id);
     int room = sheet->look->columns - 3 - sheet->name_columns;
     int tail = *more ? width(more) + 2 : 0;
     bool fits = room - tail >= 20;
@@ -192,8 +200,10 @@ static void put_work(struct sheet *sheet, const json_t *agent)
     buf_putc(sheet->out, ' ');
     const char *model = json_get_text(agent, "model", "");
     const char *name = strchr(model, '/');
-    put_cell(sheet, name ? name + 1 : model, sheet->model_columns);
-    buf_putc(sheet->out, ' ');
+    if (sheet->model_columns) {
+        put_cell(sheet, name ? name + 1 : model, sheet->model_columns);
+        buf_putc(sheet->out, ' ');
+    }
     const json_t *what = json_object_get(agent, "task");
     snprintf(task, sizeof(task), "%.8s %.400s", json_get_text(what, "id", ""),
              json_get_text(what, "title", ""));
@@ -235,7 +245,7 @@ static void measure(struct sheet *sheet, const json_t *agents)
     int most = room / 2;
     sheet->state_columns = states < most ? states : most;
     room -= sheet->state_columns;
-    sheet->model_columns = room > 40 ? 15 : 12;
+    sheet->model_columns = room > 40 ? 15 : room > 24 ? 12 : 0;
     sheet->task_columns = room - sheet->model_columns;
 }
 
@@ -256,8 +266,10 @@ static void put_rows(struct sheet *sheet, const json_t *agents)
     put_cell(sheet, "STATE", sheet->state_columns);
     if (working) {
         buf_putc(sheet->out, ' ');
-        put_cell(sheet, "MODEL", sheet->model_columns);
-        buf_putc(sheet->out, ' ');
+        if (sheet->model_columns) {
+            put_cell(sheet, "MODEL", sheet->model_columns);
+            buf_putc(sheet->out, ' ');
+        }
         put_cell(sheet, "TASK", sheet->task_columns);
         buf_puts(sheet->out, " FOR");
     }
@@ -382,12 +394,15 @@ static void put_troubles(struct sheet *sheet, const json_t *census)
     put_hub_trouble(sheet, json_object_get(census, "hub"));
     if (!json_is_integer(json_object_get(json_object_get(census, "supervisor"), "pid")))
         put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
+    if (json_get_bool(census, "config_changed", false))
+        put_text_line(sheet, "config changed since they started: hq reload");
     put_held(sheet, json_object_get(census, "held_effects"));
 }
 
 void status_print(const json_t *census, const struct status_look *look, struct buf *out)
 {
     struct sheet sheet = {.look = look, .out = out};
+    sheet.is_ending = str_eq(json_get_text(census, "state", ""), "stopping");
     const json_t *agents = json_object_get(census, "agents");
     measure(&sheet, agents);
     put_head(&sheet, census);

@@ -22,7 +22,7 @@
 #include "supervise/supervisor.h"
 #include "sys/spawn.h"
 
-enum { WAIT_READY_MS = 60000 };
+enum { WAIT_READY_MS = 60000, NUDGE_MS = 10000 };
 
 static const struct command_option up_options[] = {
     {"detach", 'd', NULL, "in the background; logs go to state/logs/supervisor.log"},
@@ -49,36 +49,59 @@ static int already_up(const struct invocation *invocation, const struct config *
     struct err err;
     if (runfile_put(config, "supervisor", RUNFILE_RETRY, "", &err) < 0)
         return output_fail(invocation, COMMAND_FAILED, &err);
-    control_signal(config, "supervisor", SIGHUP);
     output_note(invocation, "%s is up already; whoever was held is tried again", config->company);
-    return maybe_wait(invocation, config);
+    int code = board_nudge(invocation, config, NUDGE_MS);
+    return code == COMMAND_OK ? maybe_wait(invocation, config) : code;
 }
 
 /* ---- in front ---- */
 
+/* What went as wanted is said once, when all are ready; what did not, at once. */
 static void say_change(void *ctx, const struct slot *slot)
 {
     const struct invocation *invocation = ctx;
-    output_note(invocation, "%-16s %s%s%s", slot->name, child_state_name(slot->child.state),
-                slot->child.reason[0] ? ": " : "", slot->child.reason);
+    const struct child *child = &slot->child;
+    const char *state = child_state_name(child->state);
+    if (child->state == CHILD_BACKOFF)
+        output_note(invocation, "%-16s died: %s; it is started again", slot->name, child->reason);
+    else if (child->state == CHILD_HELD)
+        output_note(invocation, "%-16s held: %s. Then: hq start %s", slot->name, child->reason,
+                    slot->name);
+    else if (child->state == CHILD_READY)
+        output_note(invocation, "%-16s ready, pid %d", slot->name, (int)slot->life.pid);
+    else if (child->state == CHILD_STOPPED || invocation->verbose)
+        output_note(invocation, "%-16s %s", slot->name, state);
 }
 
 static void say_ready(void *ctx, const struct roster *roster)
 {
     const struct invocation *invocation = ctx;
-    output_note(invocation, "all ready. Ctrl-C ends the company; in another terminal: hq -C %s status",
-                roster->config->dir);
+    output_note(invocation, "%s is up: %zu agents. Ctrl-C ends it; hq status shows it",
+                roster->config->company, roster->count - 1);
+}
+
+static const char *who_runs(const struct roster *roster, struct arena *arena)
+{
+    const char *names = "";
+    for (size_t i = 1; i < roster->count; i++)
+        if (child_is_alive(&roster->slots[i]->child))
+            names =
+                arena_printf(arena, "%s%s%s", names, *names ? ", " : "", roster->slots[i]->name);
+    return *names ? names : "the hub";
 }
 
 static void say_stop(void *ctx, int pressed, const struct roster *roster)
 {
-    static const char *const words[] = {"draining", "stopping", "killing"};
     const struct invocation *invocation = ctx;
-    size_t step = pressed < 1 ? 0 : pressed > 3 ? 2 : (size_t)pressed - 1;
-    output_note(invocation, "%s: %zu agents still run%s", words[step],
-                roster_count_alive_gateways(roster),
-                step == 0 ? ", their turns may end (Ctrl-C again stops them)"
-                : step == 1 ? " (Ctrl-C again kills)" : "");
+    const char *names = who_runs(roster, invocation->arena);
+    if (pressed <= 1)
+        output_note(invocation,
+                    "draining, waits for %s: running turns get %d s; Ctrl-C again stops them now",
+                    names, CHILD_DRAIN_MS / 1000);
+    else
+        output_note(invocation, "%s %s%s", pressed == 2 ? "stopping" : "killing", names,
+                    pressed == 2 ? "; their turns go on at the next start. Ctrl-C again kills"
+                                 : "");
 }
 
 static int take_ready_fd(void)
@@ -104,7 +127,7 @@ static int run_supervisor(const struct invocation *invocation, struct config *co
     }
     mallopt(M_ARENA_MAX, 1);
     signal(SIGPIPE, SIG_IGN);
-    log_init("supervisor", quiet ? LOG_INFO : LOG_WARN);
+    log_init("supervisor", quiet ? LOG_INFO : LOG_ERROR);
     crash_init("supervisor");
     int ready_fd = supervise.ready_fd;
     int rc = supervise_run(&supervise, NULL, &err);
@@ -129,16 +152,18 @@ static int open_log(const struct config *config, struct arena *arena, struct err
     return fd < 0 ? err_errno(err, "unwritable_state", "cannot open %s", path) : fd;
 }
 
-/* The environment with HQ_READY_FD=3 in front. */
+/* Our environment, in which only this supervisor's ready pipe is named. */
 static const char *const *child_environment(struct arena *arena)
 {
     size_t count = 0;
     while (environ[count])
         count++;
     const char **envp = arena_alloc(arena, (count + 2) * sizeof(*envp));
-    envp[0] = "HQ_READY_FD=3";
+    size_t used = 0;
+    envp[used++] = "HQ_READY_FD=3";
     for (size_t i = 0; i < count; i++)
-        envp[i + 1] = environ[i];
+        if (!str_starts(environ[i], "HQ_READY_FD="))
+            envp[used++] = environ[i];
     return envp;
 }
 

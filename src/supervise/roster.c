@@ -221,6 +221,16 @@ bool roster_is_ready(const struct roster *roster)
     return true;
 }
 
+bool roster_has_trouble(const struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        enum child_state state = roster->slots[i]->child.state;
+        if (state == CHILD_BACKOFF || state == CHILD_HELD)
+            return true;
+    }
+    return false;
+}
+
 static json_t *slot_to_json(const struct slot *slot)
 {
     char since[TIME_TEXT];

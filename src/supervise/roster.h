@@ -61,6 +61,9 @@ size_t roster_count_alive_gateways(const struct roster *roster);
 /* Whether every child that shall run is ready. */
 bool roster_is_ready(const struct roster *roster);
 
+/* Whether a child died and is not back, or is held. */
+bool roster_has_trouble(const struct roster *roster);
+
 /* What run/supervisor.json says of the children: a new array. */
 json_t *roster_to_json(const struct roster *roster);
 

@@ -39,6 +39,7 @@ struct supervisor {
     bool is_stopping;
     bool was_ready; /* on_ready was called for this readiness */
     int pressed;
+    int64_t looks; /* odd while the wishes are looked at: a command waits for a whole look */
     int64_t started_wall;
     struct pollfd *fds;
 };
@@ -49,7 +50,8 @@ static const char *company_state(const struct supervisor *supervisor)
         return "stopping";
     if (roster_is_ready(&supervisor->roster))
         return "running";
-    return supervisor->was_ready ? "degraded" : "starting";
+    return supervisor->was_ready || roster_has_trouble(&supervisor->roster) ? "degraded"
+                                                                            : "starting";
 }
 
 static void publish(struct supervisor *supervisor)
@@ -60,9 +62,10 @@ static void publish(struct supervisor *supervisor)
         return;
     supervisor->roster.is_changed = false;
     time_rfc3339(supervisor->started_wall, started);
-    json_t *board = json_pack("{s:i, s:s, s:i, s:s, s:o}", "v", 1, "state",
-                              company_state(supervisor), "pid", (int)getpid(), "started_at",
-                              started, "children", roster_to_json(&supervisor->roster));
+    json_t *board =
+        json_pack("{s:i, s:s, s:i, s:s, s:I, s:o}", "v", 1, "state", company_state(supervisor),
+                  "pid", (int)getpid(), "started_at", started, "looks",
+                  (json_int_t)supervisor->looks, "children", roster_to_json(&supervisor->roster));
     if (runfile_board_put(supervisor->given->config, board, &err) < 0)
         log_warn("%s", err.message);
     json_decref(board);
@@ -247,12 +250,9 @@ static void grant_wish_of(struct roster *roster, struct slot *slot)
         roster_event(roster, slot, CHILD_ON_RESTART, NULL);
 }
 
-static void grant_wishes(struct supervisor *supervisor)
+static void grant_all(struct supervisor *supervisor)
 {
     struct roster *roster = &supervisor->roster;
-    if (supervisor->is_stopping)
-        return;
-    crash_point("supervisor.wishes.before");
     if (runfile_take(roster->config, "supervisor", RUNFILE_RELOAD))
         reload(supervisor);
     if (runfile_take(roster->config, "supervisor", RUNFILE_RETRY))
@@ -260,7 +260,23 @@ static void grant_wishes(struct supervisor *supervisor)
             roster_event(roster, roster->slots[i], CHILD_ON_RETRY, NULL);
     for (size_t i = 0; i < roster->count; i++)
         grant_wish_of(roster, roster->slots[i]);
+}
+
+static void publish_look(struct supervisor *supervisor)
+{
+    supervisor->looks++;
+    supervisor->roster.is_changed = true;
+    publish(supervisor);
+}
+
+static void grant_wishes(struct supervisor *supervisor)
+{
+    publish_look(supervisor);
+    crash_point("supervisor.wishes.before");
+    if (!supervisor->is_stopping)
+        grant_all(supervisor);
     crash_point("supervisor.wishes.after");
+    publish_look(supervisor);
 }
 
 static void take_signals(struct supervisor *supervisor)
