@@ -16,7 +16,7 @@ static const struct command hub_command = {
     .name = "hub",
     .group = "PLUMBING",
     .usage = "",
-    .summary = "own the ledger and serve its API (run by the supervisor or a unit)",
+    .summary = "own the ledger, serve its API (for the supervisor)",
     .run = hub_main,
 };
 
@@ -24,7 +24,7 @@ static const struct command gateway_command = {
     .name = "gateway",
     .group = "PLUMBING",
     .usage = "AGENT",
-    .summary = "be one agent: its hooks and its turns (run by the supervisor or a unit)",
+    .summary = "be one agent: its hooks, its turns (likewise)",
     .min_args = 1,
     .max_args = 1,
     .run = gateway_main,
@@ -34,7 +34,7 @@ static const struct command guard_command = {
     .name = "guard",
     .group = "PLUMBING",
     .usage = "",
-    .summary = "run and confine one command of a tool (started by gateways)",
+    .summary = "confine one command of a tool (for gateways)",
     .run = run_guard,
 };
 

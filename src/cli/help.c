@@ -100,9 +100,9 @@ void help_overview(const struct invocation *invocation, struct buf *out)
         print_group(out, invocation->commands, groups[i]);
     buf_puts(out, "\nOptions of every command\n");
     print_options(out, command_globals);
-    buf_puts(out, "\nMore: hq help COMMAND");
+    buf_puts(out, "\nMore: hq help COMMAND, or");
     for (size_t i = 0; i < TOPIC_COUNT; i++)
-        buf_printf(out, " · hq help %s", topics[i].name);
+        buf_printf(out, " %s", topics[i].name);
     buf_putc(out, '\n');
 }
 

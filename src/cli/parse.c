@@ -12,10 +12,10 @@
 enum { WORDS_MAX = 128 };
 
 const struct command_option command_globals[] = {
-    {"dir", 'C', "DIR", "the company's folder (default: the nearest hq.yaml upwards)"},
+    {"dir", 'C', "DIR", "the company's folder (default: hq.yaml's, upwards)"},
     {"state", 0, "DIR", "where its state lies (default: <company>/state)"},
     {"json", 0, NULL, "one JSON document on standard output"},
-    {"timeout", 0, "DUR", "stop waiting after DUR (30s, 5m); exit 124, the work goes on"},
+    {"timeout", 0, "DUR", "stop waiting after DUR (30s, 5m) with exit 124"},
     {"quiet", 'q', NULL, "results only"},
     {"verbose", 'v', NULL, "say more"},
     {"color", 0, "WHEN", "auto, always or never"},

@@ -395,7 +395,7 @@ static void put_troubles(struct sheet *sheet, const json_t *census)
     if (!json_is_integer(json_object_get(json_object_get(census, "supervisor"), "pid")))
         put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
     if (json_get_bool(census, "config_changed", false))
-        put_text_line(sheet, "config changed since they started: hq reload");
+        put_text_line(sheet, "config changed: hq.yaml has changed since they started; hq reload");
     put_held(sheet, json_object_get(census, "held_effects"));
 }
 

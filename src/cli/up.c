@@ -137,10 +137,13 @@ static int run_supervisor(const struct invocation *invocation, struct config *co
                  err.hint);
         (void)!write(ready_fd, line, strlen(line));
     }
-    if (rc == SUPERVISE_ALREADY)
-        return already_up(invocation, config);
+    int code = COMMAND_OK;
+    if (rc == SUPERVISE_ALREADY && ready_fd >= 0)
+        (void)!write(ready_fd, "ready\n", 6);
+    else if (rc == SUPERVISE_ALREADY)
+        code = already_up(invocation, supervise.config);
     config_free(supervise.config);
-    return rc < 0 ? output_fail(invocation, COMMAND_USAGE, &err) : COMMAND_OK;
+    return rc < 0 ? output_fail(invocation, COMMAND_USAGE, &err) : code;
 }
 
 /* ---- in the background ---- */
@@ -232,10 +235,11 @@ static int up_run(const struct invocation *invocation)
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
-    if (!invocation_has(invocation, "detach") && !control_look(config, "supervisor", NULL))
+    bool is_up = control_look(config, "supervisor", NULL);
+    bool in_front = !invocation_has(invocation, "detach") && !is_up;
+    if (in_front || invocation_has(invocation, "quiet-supervisor"))
         return run_supervisor(invocation, config);
-    int code = control_look(config, "supervisor", NULL) ? already_up(invocation, config)
-                                                        : run_detached(invocation, config);
+    int code = is_up ? already_up(invocation, config) : run_detached(invocation, config);
     config_free(config);
     return code;
 }
