@@ -97,6 +97,15 @@ async function checkTask(company, id, tag) {
   return { effects, unknown: exec.state === 'unknown' };
 }
 
+// Opening a lane writes what its transcript lacks (ledger.md, "Turns"): one more turn in each session.
+async function reopen(company, ids) {
+  for (const id of Object.values(ids)) {
+    const { session } = (await company.task(id)).task;
+    const { json } = await company.api('POST', '/v1/tasks', { agent: 'manager', kind: 'ask', key: `again ${id}`, session, instruction: 'echo:again' });
+    await until('one more turn', async () => (await company.api('GET', `/v1/tasks/${json.task.id}?wait_ms=2000`)).json.task.state === 'done');
+  }
+}
+
 // The transcript is written from the records: each message once, whatever died meanwhile.
 function checkTranscripts(company, tags) {
   const dir = join(company.dir, 'instances/manager/agents/main/sessions');
@@ -106,7 +115,7 @@ function checkTranscripts(company, tags) {
     if (mine.length !== 1) throw new Error(`${tag}: ${mine.length} transcripts`);
     const messages = mine[0].trim().split('\n').map((line) => JSON.parse(line)).filter((line) => line.type === 'message');
     const told = messages.map((line) => line.message.role).join(' ');
-    if (told !== 'user assistant toolResult assistant toolResult assistant') throw new Error(`${tag}: the transcript has ${told}`);
+    if (told !== 'user assistant toolResult assistant toolResult assistant user assistant') throw new Error(`${tag}: the transcript has ${told}`);
   }
 }
 
@@ -143,6 +152,7 @@ async function scenario(point) {
     const { items } = (await company.api('GET', '/v1/tasks')).json;
     assert.deepEqual(items.map((item) => item.id).sort(), [ids.hook, ids.ask].sort(), 'two tasks, no more');
     await company.check();
+    await reopen(company, ids);
     await until('the transcripts are whole', () => (checkTranscripts(company, tags), true)); // written a moment later
     for (const { pid } of processesOf(company.dir)) process.kill(pid, 'SIGKILL');
     return { points: passed, fired, unknown: Number(hook.unknown) + Number(ask.unknown) };
