@@ -21,5 +21,10 @@ configure() {
 if [ ! -e "$folder/build.ninja" ] || { [ $# -gt 0 ] && [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; }; then
     configure "$@" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 fi
-ninja -C "$folder" --quiet
+if [ -t 1 ]; then
+    ninja -C "$folder"
+else
+    ninja -C "$folder" --quiet >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    grep -E 'warning:' "$log" >&2 || true
+fi
 echo "built $folder/hq"

@@ -70,8 +70,8 @@ Try, in another terminal:
        -d '{"message":"Where do we stand?"}' http://127.0.0.1:$base/hooks/agent
   kill -9 any process of it, and look at hq status again
 
-A real model instead of the offline script (blocks from examples/models.yaml, add one under models: in
-$company/hq.yaml, change an agent's model:, then: hq reload):
+A real model instead of the offline script: add one of these blocks (examples/models.yaml, more in
+docs/models.md) under models: in $company/hq.yaml, change an agent's model:, then: hq reload
 
 END
 sed -n '/^# Anthropic/,$p' examples/models.yaml
