@@ -66,6 +66,9 @@ void operator_close(struct operator_line *line)
         fetch_close(line->fetch);
     if (line->config)
         config_free(line->config);
+    if (line->cancel && !line->catches)
+        fetch_cancel_close(line->cancel); /* else the thread that waits for Ctrl-C still has it */
+    line->cancel = NULL;
     line->hub = NULL;
     line->fetch = NULL;
     line->config = NULL;
