@@ -1,5 +1,4 @@
 /* Opens the line, speaks over it, and says what is wrong in words and exit codes. */
-#include <pthread.h>
 #include <signal.h>
 
 #include "base/err.h"
@@ -60,6 +59,14 @@ fail:
 
 void operator_close(struct operator_line *line)
 {
+    if (line->catches) {
+        pthread_cancel(line->interrupt);
+        pthread_join(line->interrupt, NULL);
+        line->catches = false;
+    }
+    if (line->cancel)
+        fetch_cancel_close(line->cancel);
+    line->cancel = NULL;
     if (line->hub)
         hub_client_close(line->hub);
     if (line->fetch)
@@ -116,14 +123,12 @@ static void *interrupt_thread(void *arg)
 
 void operator_catch_interrupt(struct operator_line *line)
 {
-    pthread_t thread;
     sigset_t set;
     if (line->catches)
         return;
-    line->catches = true;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (thread_start(&thread, "interrupt", interrupt_thread, line->cancel) == 0)
-        pthread_detach(thread);
+    line->catches =
+        thread_start(&line->interrupt, "interrupt", interrupt_thread, line->cancel) == 0;
 }

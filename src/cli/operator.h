@@ -4,6 +4,7 @@
 #define HQ_CLI_OPERATOR_H
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdint.h>
 
 #include "cli/command.h"
@@ -20,6 +21,7 @@ struct operator_line {
     struct hub_client *hub;
     struct fetch_cancel *cancel; /* thrown by Ctrl-C once operator_catch_interrupt() was called */
     bool catches;
+    pthread_t interrupt; /* waits for Ctrl-C, once it is caught */
 };
 
 /* Opens the company's config, reads the operator's token. Returns COMMAND_OK, or the exit code after

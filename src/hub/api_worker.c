@@ -192,6 +192,14 @@ static enum http_verdict answer_claim(struct hub *hub, struct http_request *requ
     return http_json(request, response, 200, json_pack("{s:o}", "tasks", items));
 }
 
+/* Nothing is given to a connection whose other end has left, nor to a process that stands still: it
+ * would only let the lease run out. */
+static bool worker_is_alive(struct hub *hub, struct http_request *request, const char *agent)
+{
+    return http_peer_is_there(request) &&
+           ledger_agent_seen_ms(hub->ledger, agent) < LIMIT_LEASE_MS;
+}
+
 static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
                                   struct http_response *response, const json_t *body)
 {
@@ -207,8 +215,10 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
         .nonce = json_get_text(body, "nonce", ""),
         .max = (size_t)json_get_int(body, "max", 1),
     };
-    if (request->parked_before && !http_peer_is_there(request))
-        return api_refuse(request, response, 503, "peer_gone", "the worker hung up");
+    if (request->parked_before && !worker_is_alive(hub, request, claim.agent))
+        return api_refuse(request, response, 503, "silent",
+                          "nothing was heard of the worker for %d s: claim again",
+                          LIMIT_LEASE_MS / 1000);
     if (ledger_claim(hub->ledger, &claim, &request->arena, &tasks, &count, &outcome, &err) < 0)
         return api_unavailable(request, response, &err);
     if (outcome.status != LEDGER_OK)
