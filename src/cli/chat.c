@@ -25,16 +25,16 @@ static int say(struct operator_line *line, const char *text)
     char key[UUID_TEXT];
     json_t *answer = NULL;
     rand_uuid(key);
-    json_t *body = json_pack("{s:s,s:s,s:s}", "agent", invocation->args[0], "kind", "chat", "key",
-                             key);
+    json_t *body =
+        json_pack("{s:s,s:s,s:s}", "agent", invocation->args[0], "kind", "chat", "key", key);
     json_set_text(body, "instruction", text);
     json_set_text(body, "session", invocation_value(invocation, "session"));
     int code = operator_call(line, "POST", "/v1/tasks", body, 0, &answer);
     json_decref(body);
     if (code != COMMAND_OK)
         return code;
-    const char *id = arena_strdup(invocation->arena,
-                                  json_get_text(json_object_get(answer, "task"), "id", ""));
+    const char *id =
+        arena_strdup(invocation->arena, json_get_text(json_object_get(answer, "task"), "id", ""));
     json_decref(answer);
     answer = NULL;
     code = wait_for_task(line, id, &answer);
@@ -62,10 +62,13 @@ static int chat_run(const struct invocation *invocation)
     while (code == COMMAND_OK) {
         if (terminal)
             fputs("you> ", stderr);
-        if (getline(&text, &cap, stdin) < 0)
+        if (getline(&text, &cap, stdin) < 0) {
+            if (terminal)
+                fputc('\n', stderr);
             break;
-        const char *said = str_trim(invocation->arena,
-                                    str_clean_utf8(invocation->arena, text, strlen(text)));
+        }
+        const char *said =
+            str_trim(invocation->arena, str_clean_utf8(invocation->arena, text, strlen(text)));
         if (*said)
             code = say(&line, said);
     }

@@ -28,15 +28,14 @@ static void print_head(const struct invocation *invocation, const json_t *answer
     line_of("agent", json_get_text(task, "agent", ""));
     line_of("state", json_get_text(task, "state", ""));
     line_of("now", json_get_text(answer, "note", NULL));
-    line_of("kind", arena_printf(arena, "%s by %s, session %s", json_get_text(task, "kind", ""),
-                                 json_get_text(task, "caller", ""),
-                                 json_get_text(task, "session", "")));
+    line_of("kind",
+            arena_printf(arena, "%s by %s, session %s", json_get_text(task, "kind", ""),
+                         json_get_text(task, "caller", ""), json_get_text(task, "session", "")));
     line_of("created", arena_printf(arena, "%s (%s ago)", json_get_text(task, "created_at", ""),
                                     task_age(json_get_text(task, "created_at", NULL), arena)));
     line_of("ended", json_get_text(task, "finished_at", NULL));
     line_of("retry of", json_get_text(task, "retry_of", NULL));
-    line_of("tries", arena_printf(arena, "%d of %d, %d workers died on it",
-                                  (int)json_get_int(task, "tries", 0),
+    line_of("tries", arena_printf(arena, "%d of %d, %d workers died on it", (int)task_tries(task),
                                   (int)json_get_int(task, "max_tries", 0),
                                   (int)json_get_int(task, "deaths", 0)));
     line_of("asked", task_title(json_get_text(task, "instruction", ""), 500, arena));
@@ -46,10 +45,9 @@ static void print_lists(const json_t *answer)
 {
     size_t i;
     const json_t *row;
-    json_array_foreach (json_object_get(answer, "waits"), i, row)
-        printf("%-12s %s %s\n", "waits for", json_get_text(row, "kind", ""),
-               json_get_text(row, "id", ""));
-    json_array_foreach (json_object_get(answer, "effects"), i, row)
+    json_array_foreach(json_object_get(answer, "waits"), i, row) printf(
+        "%-12s %s %s\n", "waits for", json_get_text(row, "kind", ""), json_get_text(row, "id", ""));
+    json_array_foreach(json_object_get(answer, "effects"), i, row)
         printf("%-12s %s: %s%s%s\n", "delivery", json_get_text(row, "destination", ""),
                json_get_text(row, "state", ""), json_object_get(row, "reason") ? ": " : "",
                json_get_text(row, "reason", ""));
@@ -78,15 +76,15 @@ static void print_usage(const json_t *answer, struct arena *arena)
     const json_t *cost = json_object_get(usage, "cost_micro_usd");
     if (!usage)
         return;
-    line_of("usage", arena_printf(arena, "%d model calls, %d tool calls, %lld tokens in, %lld out, %s",
-                                  (int)json_get_int(usage, "model_calls", 0),
-                                  (int)json_get_int(usage, "tool_calls", 0),
-                                  (long long)json_get_int(usage, "tokens_in", 0),
-                                  (long long)json_get_int(usage, "tokens_out", 0),
-                                  json_is_integer(cost)
-                                      ? arena_printf(arena, "$%.4f",
-                                                     (double)json_integer_value(cost) / 1e6)
-                                      : "unpriced"));
+    line_of("usage",
+            arena_printf(arena, "%d model calls, %d tool calls, %lld tokens in, %lld out, %s",
+                         (int)json_get_int(usage, "model_calls", 0),
+                         (int)json_get_int(usage, "tool_calls", 0),
+                         (long long)json_get_int(usage, "tokens_in", 0),
+                         (long long)json_get_int(usage, "tokens_out", 0),
+                         json_is_integer(cost)
+                             ? arena_printf(arena, "$%.4f", (double)json_integer_value(cost) / 1e6)
+                             : "unpriced"));
 }
 
 static void print_task(const struct invocation *invocation, const json_t *answer)
@@ -99,8 +97,7 @@ static void print_task(const struct invocation *invocation, const json_t *answer
     print_usage(answer, invocation->arena);
     if (json_array_size(calls) > 0)
         puts("calls");
-    json_array_foreach (calls, i, call)
-        print_call(invocation, call);
+    json_array_foreach(calls, i, call) print_call(invocation, call);
     if (json_object_get(task, "failure_class"))
         printf("%-12s %s: %s\n", "failure", json_get_text(task, "failure_class", ""),
                json_get_text(task, "failure_message", ""));

@@ -34,6 +34,12 @@ static json_t *failure_object(const json_t *task)
                      json_get_text(task, "failure_message", ""));
 }
 
+/* The ledger counts failures of the work; people count tries, the good one too. */
+int64_t task_tries(const json_t *task)
+{
+    return json_get_int(task, "tries", 0) + str_eq(json_get_text(task, "state", ""), "done");
+}
+
 json_t *task_object(const json_t *answer)
 {
     const json_t *task = json_object_get(answer, "task");
@@ -41,9 +47,9 @@ json_t *task_object(const json_t *answer)
     json_t *object = json_pack(
         "{s:s,s:s,s:s,s:I,s:o,s:o,s:o}", "id", json_get_text(task, "id", ""), "agent",
         json_get_text(task, "agent", ""), "state", json_get_text(task, "state", ""), "tries",
-        (json_int_t)json_get_int(task, "tries", 0), "result", result_object(handoff), "failure",
+        (json_int_t)task_tries(task), "result", result_object(handoff), "failure",
         failure_object(task), "usage", handoff ? or_null(handoff, "usage") : json_null());
-    static const char *const more[] = {"kind",      "caller",     "session",     "name",
+    static const char *const more[] = {"kind",       "caller",     "session",     "name",
                                        "created_at", "started_at", "finished_at", "retry_of"};
     for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
         if (json_object_get(task, more[i]))
@@ -123,6 +129,7 @@ const char *task_title(const char *text, int columns, struct arena *arena)
     for (char *c = title; *c; c++)
         if ((unsigned char)*c < 0x20)
             *c = ' ';
-    return keep < len && keep > 1 ? arena_printf(arena, "%.*s…", (int)str_utf8_cut(title, keep, max - 1), title)
-                                  : title;
+    return keep < len && keep > 1
+               ? arena_printf(arena, "%.*s…", (int)str_utf8_cut(title, keep, max - 1), title)
+               : title;
 }

@@ -9,6 +9,7 @@
 
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/board.h"
@@ -36,11 +37,26 @@ static int64_t patience(const struct invocation *invocation)
     return invocation->timeout_ms >= 0 ? invocation->timeout_ms : WAIT_READY_MS;
 }
 
+/* A stopped agent is easily forgotten: what was stopped by hand stays so over down and up. */
+static void say_who_is_stopped(const struct invocation *invocation, const struct config *config)
+{
+    size_t i;
+    const json_t *child;
+    json_t *board = runfile_board_get(config);
+    json_array_foreach(json_object_get(board, "children"), i,
+                       child) if (str_eq(json_get_text(child, "state", ""), "stopped"))
+        output_note(invocation, "%s stays stopped, as it was by hand; hq start %s",
+                    json_get_text(child, "name", ""), json_get_text(child, "name", ""));
+    json_decref(board);
+}
+
 static int maybe_wait(const struct invocation *invocation, const struct config *config)
 {
     if (!invocation_has(invocation, "wait"))
         return COMMAND_OK;
-    return board_wait_ready(invocation, config, patience(invocation));
+    int code = board_wait_ready(invocation, config, patience(invocation));
+    say_who_is_stopped(invocation, config);
+    return code;
 }
 
 /* It runs already: nothing to start, but held ones are tried again. */
