@@ -76,8 +76,18 @@ docs/models.md) under models: in $company/hq.yaml, change an agent's model:, the
 END
 sed -n '/^# Anthropic/,$p' examples/models.yaml
 
+# The status again whenever it says something new; ages and sizes alone are nothing new.
+follow() {
+    shown=''
+    while sleep 1; do
+        now=$("$hq" status -C "$company" 2>&1) || true
+        sense=$(echo "$now" | sed '1d; s/ [0-9.]*[smh]$//')
+        [ "$sense" = "$shown" ] || { echo; date '+%H:%M:%S'; echo "$now"; }
+        shown=$sense
+    done
+}
 if [ -t 0 ] && [ -t 1 ]; then
     echo
-    echo "The company runs until Ctrl-C."
-    "$hq" status --watch -C "$company"
+    echo "The company runs until Ctrl-C; its status, whenever it changes:"
+    follow
 fi
