@@ -224,7 +224,6 @@ int ledger_claim(struct ledger *ledger, const struct claim *claim, struct arena 
     snprintf(actor, sizeof(actor), "agent:%s", claim->agent);
     *count = 0;
     *tasks = NULL;
-    leases_heard(&ledger->leases, claim->agent, ledger_now(ledger));
     int rc = commit_submit(ledger, &submission);
     if (rc || outcome->status != LEDGER_OK)
         *count = 0;
