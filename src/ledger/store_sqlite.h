@@ -16,7 +16,8 @@ enum {
     SQLITE_RESERVE = 4 << 20,   /* frees room for some hundred finishes on a full disk */
     SQLITE_WAL_PAGES = 512,     /* care checkpoints from here on: 2 MB copies in ~1 ms */
     SQLITE_WAL_BACKSTOP = 8192, /* a commit checkpoints itself when nobody takes care: 32 MB */
-    SQLITE_WAL_KEPT = 4 << 20,  /* the WAL's file is kept this long, so commits rarely grow it */
+    SQLITE_WAL_KEPT = 32 << 20, /* all that the backstop allows: a file cut grows again, and each fsync
+                                 * of a growing file costs a commit of the file system too */
     SQLITE_CACHE_KIB = 1024,
     SQLITE_HEAP = 3 << 20,         /* soft: clean pages are given up first */
     SQLITE_APPLICATION = 0x6871a1, /* marks the file as ours (PRAGMA application_id) */
