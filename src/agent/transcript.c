@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "base/time.h"
 
+enum { READ_PIECE = 16384 }; /* most transcripts are shorter; malloc maps larger blocks anew */
+
 char *transcript_path(const char *instance, const char *session_id, struct arena *arena)
 {
     return arena_printf(arena, "%s/agents/main/sessions/%s.jsonl", instance, session_id);
@@ -23,7 +25,7 @@ char *transcript_path(const char *instance, const char *session_id, struct arena
 static int read_all(int fd, struct buf *bytes)
 {
     for (;;) {
-        ssize_t got = read(fd, buf_room(bytes, 65536), 65536);
+        ssize_t got = read(fd, buf_room(bytes, READ_PIECE), READ_PIECE);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-enum { WORKSPACE_READ_MAX = 4 << 20 };
+enum { WORKSPACE_READ_MAX = 4 << 20, READ_PIECE = 65536 };
 
 /* Returns false where the file is not there (or no plain file). */
 static bool read_file(const char *path, struct buf *bytes)
@@ -21,7 +21,8 @@ static bool read_file(const char *path, struct buf *bytes)
         return false;
     bool plain = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
     while (plain && bytes->len < WORKSPACE_READ_MAX) {
-        ssize_t got = read(fd, buf_room(bytes, 65536), 65536);
+        size_t piece = (size_t)stat.st_size < READ_PIECE ? (size_t)stat.st_size + 1 : READ_PIECE;
+        ssize_t got = read(fd, buf_room(bytes, piece), piece);
         if (got <= 0)
             break;
         buf_grow(bytes, (size_t)got);

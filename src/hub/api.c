@@ -78,7 +78,9 @@ enum http_verdict api_outcome(struct http_request *request, struct http_response
                           message ? message : "the queue is full; try again later");
     default:
         return api_refuse(request, response,
-                          str_eq(outcome->code, "key_reused") ? 409 : 422,
+                          str_eq(outcome->code, "key_reused")    ? 409
+                          : str_eq(outcome->code, "not_allowed") ? 403
+                                                                 : 422,
                           *outcome->code ? outcome->code : "refused", "%s",
                           message ? message : "refused");
     }

@@ -169,23 +169,7 @@ static int read_op(struct reading *reading)
     return err_set(reading->err, "bad_request", "there is no operation \"%s\"", name);
 }
 
-/* Nobody writes for another agent, whatever fence it guesses. HTTP_PASS: all are the caller's. */
-static enum http_verdict check_owner(struct hub *hub, struct http_request *request,
-                                     struct http_response *response, const struct op *op)
-{
-    struct err err;
-    const struct principal *caller = api_caller(request);
-    struct task task = {.id = op->task_id};
-    int rc = ledger_get(hub->ledger, &task_record, &task, &request->arena, &err);
-    if (rc < 0)
-        return api_unavailable(request, response, &err);
-    if (rc == 0 && caller->kind == PRINCIPAL_AGENT && str_eq(task.agent, caller->agent))
-        return HTTP_PASS;
-    return api_refuse(request, response, 403, "not_allowed", "%s may not write for task %s",
-                      caller->name, op->task_id);
-}
-
-/* Reads all operations and checks whose they are. HTTP_PASS: *batch is whole. */
+/* Reads all operations. HTTP_PASS: *batch is whole. */
 static enum http_verdict read_batch(struct hub *hub, struct http_request *request,
                                     struct http_response *response, const json_t *list,
                                     struct batch *batch)
@@ -201,11 +185,6 @@ static enum http_verdict read_batch(struct hub *hub, struct http_request *reques
                                   hub->ledger, ledger_now(hub->ledger)};
         if (read_op(&reading) < 0)
             return http_error(request, response, 400, &err);
-        bool same = i > 0 && str_eq(batch->ops[i].task_id, batch->ops[i - 1].task_id);
-        enum http_verdict verdict =
-            same ? HTTP_PASS : check_owner(hub, request, response, &batch->ops[i]);
-        if (verdict != HTTP_PASS)
-            return verdict;
     }
     return HTTP_PASS;
 }
@@ -219,10 +198,15 @@ enum http_verdict api_batch(void *ctx, struct http_request *request,
     json_t *body = api_body(request, response);
     if (!body)
         return HTTP_ANSWER;
+    const struct principal *caller = api_caller(request);
     struct batch batch = {.request_id = json_get_text(body, "request", NULL),
-                          .actor = api_caller(request)->name};
+                          .actor = caller->name,
+                          .owner = caller->agent};
     enum http_verdict verdict =
-        read_batch(hub, request, response, json_object_get(body, "ops"), &batch);
+        caller->kind == PRINCIPAL_AGENT
+            ? read_batch(hub, request, response, json_object_get(body, "ops"), &batch)
+            : api_refuse(request, response, 403, "not_allowed", "%s works for no agent",
+                         caller->name);
     if (verdict != HTTP_PASS)
         goto out;
     crash_point("hub.batch.received");

@@ -154,18 +154,15 @@ static int add_calls(struct hub *hub, const struct task *task, json_t *item, str
 }
 
 /* Everything a worker needs to go on with the task: one claim, one round trip. */
-static json_t *claimed_item(struct hub *hub, struct task *task, struct arena *arena,
-                            struct err *err)
+static json_t *claimed_item(struct hub *hub, struct task *task, const struct session *session,
+                            struct arena *arena, struct err *err)
 {
-    struct session session = {.agent = task->agent, .key = task->session};
     json_t *item = json_object();
     if (api_inline_task(hub, task, arena, err) < 0)
         goto fail;
     json_object_set_new(item, "task", record_to_json(&task_record, task));
-    if (ledger_get(hub->ledger, &session_record, &session, arena, err) < 0)
-        goto fail;
-    json_object_set_new(item, "session", record_to_json(&session_record, &session));
-    if (add_unprojected(hub, &session, item, arena, err) < 0 ||
+    json_object_set_new(item, "session", record_to_json(&session_record, session));
+    if (add_unprojected(hub, session, item, arena, err) < 0 ||
         add_calls(hub, task, item, arena, err) < 0)
         goto fail;
     return item;
@@ -176,12 +173,12 @@ fail:
 
 static enum http_verdict answer_claim(struct hub *hub, struct http_request *request,
                                       struct http_response *response, struct task *tasks,
-                                      size_t count)
+                                      const struct session *sessions, size_t count)
 {
     struct err err;
     json_t *items = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_t *item = claimed_item(hub, &tasks[i], &request->arena, &err);
+        json_t *item = claimed_item(hub, &tasks[i], &sessions[i], &request->arena, &err);
         if (!item) {
             json_decref(items);
             return api_unavailable(request, response, &err);
@@ -206,6 +203,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
     struct err err;
     struct outcome outcome = {0};
     struct task *tasks;
+    struct session *sessions = NULL;
     size_t count;
     uint64_t seen = http_wakes(hub->server);
     int64_t wait_ms = json_get_int(body, "wait_ms", 0);
@@ -214,6 +212,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
         .agent = json_get_text(body, "agent", ""),
         .nonce = json_get_text(body, "nonce", ""),
         .max = (size_t)json_get_int(body, "max", 1),
+        .sessions = &sessions,
     };
     if (request->parked_before && !worker_is_alive(hub, request, claim.agent))
         return api_refuse(request, response, 503, "silent",
@@ -228,7 +227,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
         wait_ms = wait_ms < LIMIT_WAIT_MS ? wait_ms : LIMIT_WAIT_MS;
         return http_park(request, key, seen, request->started_ms + wait_ms);
     }
-    return answer_claim(hub, request, response, tasks, count);
+    return answer_claim(hub, request, response, tasks, sessions, count);
 }
 
 enum http_verdict api_claim(void *ctx, struct http_request *request,

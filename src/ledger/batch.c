@@ -1,6 +1,7 @@
 /* Runs the ops of one batch, in order, whole or not at all. */
 #include "ledger/batch.h"
 #include "base/limits.h"
+#include "base/str.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
@@ -35,11 +36,30 @@ bool batch_frees(const struct batch *batch)
 {
     bool frees = false;
     for (size_t i = 0; i < batch->count; i++) {
-        if ((size_t)batch->ops[i].type >= RULE_COUNT || rules[batch->ops[i].type].on_full == NEEDS_ROOM)
+        if ((size_t)batch->ops[i].type >= RULE_COUNT ||
+            rules[batch->ops[i].type].on_full == NEEDS_ROOM)
             return false;
         frees |= rules[batch->ops[i].type].on_full == FREES;
     }
     return frees;
+}
+
+/* Nobody writes for another agent, whatever fence it guesses. */
+static int batch_owner(struct tx *tx, const struct batch *batch)
+{
+    for (size_t i = 0; batch->owner && i < batch->count; i++) {
+        const char *id = batch->ops[i].task_id;
+        struct task *task;
+        if (i > 0 && str_eq(id, batch->ops[i - 1].task_id))
+            continue;
+        int rc = task_get(tx, id, &task);
+        if (rc == LEDGER_NONE || (rc == 0 && !str_eq(task->agent, batch->owner)))
+            return tx_refuse(tx, LEDGER_REFUSED, "not_allowed", "%s may not write for task %s.",
+                             batch->actor, id);
+        if (rc)
+            return rc;
+    }
+    return 0;
 }
 
 static int batch_ops(struct tx *tx, const struct batch *batch)
@@ -73,7 +93,9 @@ int batch_run(struct tx *tx, void *arg)
         json_decref(answer);
         return 0;
     }
-    rc = batch_ops(tx, batch);
+    rc = batch_owner(tx, batch);
+    if (rc == 0)
+        rc = batch_ops(tx, batch);
     if (rc)
         return rc;
     return request_remember(

@@ -114,6 +114,8 @@ struct batch {
     const char *request_id; /* a repeat within 1 h by the same actor gets the first OK again (what
                              * changed nothing is looked at anew); NULL: no memory */
     const char *actor;      /* principal named by the events */
+    const char *owner;      /* the agent whose tasks all ops must be about, else REFUSED with
+                             * "not_allowed"; NULL: anybody's */
     struct op *ops;
     size_t count; /* ≤ LIMIT_BATCH_OPS */
 };
@@ -139,6 +141,7 @@ struct claim {
     const char *agent;
     const char *nonce; /* the worker; must be the agent's registered one, else LOST */
     size_t max;
+    struct session **sessions; /* NULL, or gets an array in the arena: each task's session */
 };
 
 /* Leases up to `max` ready tasks of the agent. *tasks (in the arena) is an array of *count.

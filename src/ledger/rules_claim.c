@@ -92,6 +92,22 @@ static void claim_take(struct claiming *claiming, const struct task *task)
     record_copy(&task_record, &(*claiming->tasks)[(*claiming->count)++], task, claiming->arena);
 }
 
+/* Where the caller wants to know: read here, no other transaction has to be waited for. */
+static int claim_sessions(struct tx *tx, struct claiming *claiming)
+{
+    struct session *sessions =
+        arena_alloc(claiming->arena, (*claiming->count + 1) * sizeof(*sessions));
+    int rc = 0;
+    for (size_t i = 0; i < *claiming->count && rc == 0; i++) {
+        const struct task *task = &(*claiming->tasks)[i];
+        struct session session = {.agent = task->agent, .key = task->session};
+        rc = tx_get(tx, &session_record, &session);
+        record_copy(&session_record, &sessions[i], &session, claiming->arena);
+    }
+    *claiming->claim->sessions = sessions;
+    return rc;
+}
+
 static int claim_ready(struct tx *tx, struct claiming *claiming)
 {
     const struct claim *claim = claiming->claim;
@@ -159,11 +175,12 @@ int rule_claim(struct tx *tx, struct claiming *claiming)
         rc = request_recall(tx, claim->request_id, &answer);
     if (rc)
         return rc;
-    if (answer) {
+    if (answer)
         rc = claim_again(tx, claiming, answer);
-        json_decref(answer);
-        return rc;
-    }
-    rc = agent.paused ? 0 : claim_ready(tx, claiming);
-    return rc || *claiming->count == 0 ? rc : claim_remember(tx, claiming, claim->request_id);
+    else if (!agent.paused)
+        rc = claim_ready(tx, claiming);
+    if (rc == 0 && !answer && *claiming->count > 0)
+        rc = claim_remember(tx, claiming, claim->request_id);
+    json_decref(answer);
+    return rc || !claim->sessions ? rc : claim_sessions(tx, claiming);
 }

@@ -78,7 +78,7 @@ const struct schema_table schema_tables[] = {
     {&agent_record, true, NULL, 0},
     {&process_record, true, NULL, 0},
     {&budget_record, true, NULL, 0},
-    {&request_record, false, INDEXES(request_indexes)},
+    {&request_record, true, INDEXES(request_indexes)},
     {&stream_record, true, NULL, 0},
     {&meta_record, true, NULL, 0},
     {&definition_columns, false, NULL, 0},

@@ -87,9 +87,16 @@ static void put_key_condition(struct buf *sql, const struct record *record)
         buf_printf(sql, "%s\"%s\"=?", i ? " AND " : " WHERE ", record->fields[i].name);
 }
 
+/* A row of these is all in one place: writing it anew costs less than looking what has changed. */
+static bool is_plain(const struct record *record)
+{
+    const struct schema_table *table = schema_table(record);
+    return table->clustered && table->index_count == 0;
+}
+
 static void put_insert(struct buf *sql, const struct record *record)
 {
-    buf_printf(sql, "INSERT INTO \"%s\"(", record->name);
+    buf_printf(sql, "INSERT %sINTO \"%s\"(", is_plain(record) ? "OR REPLACE " : "", record->name);
     put_columns(sql, record);
     buf_puts(sql, ") VALUES(");
     for (size_t i = 0; i < record->field_count; i++)
@@ -379,7 +386,7 @@ int sqlite_put(struct store *store, const struct record *record, const void *row
     struct store_sqlite *sqlite = sqlite_of(store);
     sqlite3_stmt *statement;
     uint64_t mask = 0;
-    int result = find_row(sqlite, record, row, &statement, err);
+    int result = is_plain(record) ? STORE_NONE : find_row(sqlite, record, row, &statement, err);
     if (result == STORE_NONE)
         return insert_row(sqlite, record, row, err);
     if (result != STORE_OK)

@@ -32,7 +32,8 @@ static int send_batch(struct client *client, struct op *ops, size_t count)
     struct outcome outcome;
     struct err err;
     snprintf(request, sizeof(request), "r%d", ++client->step);
-    struct batch batch = {request, "operator", ops, count};
+    struct batch batch = {
+        .request_id = request, .actor = "operator", .ops = ops, .count = count};
     if (ledger_apply(client->ledger, &batch, &outcome, &err) < 0 || outcome.status != LEDGER_OK)
         return -1;
     answered(client);
@@ -58,7 +59,7 @@ static int send_claim(struct client *client, const char *agent, size_t expected)
     struct task *tasks;
     size_t count;
     snprintf(request, sizeof(request), "r%d", ++client->step);
-    struct claim claim = {request, agent, "n1", 1};
+    struct claim claim = {.request_id = request, .agent = agent, .nonce = "n1", .max = 1};
     if (ledger_claim(client->ledger, &claim, &client->arena, &tasks, &count, &outcome, &err) < 0 ||
         count != expected)
         return -1;
