@@ -9,7 +9,7 @@ seconds=${1:-${SECONDS_EACH:-60}}
 [ -e build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false \
     -Dc_args=-fsanitize=fuzzer-no-link >/dev/null
 ninja -C build-fuzz --quiet
-libraries=$(find build-fuzz/src -name 'libhq_*.a')
+libraries=$(find build-fuzz -name 'libhq_*.a')
 failed=0
 for source in tests/fuzz/*.c; do
     name=$(basename "$source" .c)
