@@ -19,8 +19,9 @@ const json_t *board_child(const json_t *board, const char *name)
 {
     size_t i;
     const json_t *child;
-    json_array_foreach(json_object_get(board, "children"), i,
-                       child) if (str_eq(json_get_text(child, "name", ""), name)) return child;
+    json_array_foreach (json_object_get(board, "children"), i, child)
+        if (str_eq(json_get_text(child, "name", ""), name))
+            return child;
     return NULL;
 }
 
@@ -44,8 +45,7 @@ static void not_ready(const json_t *board, const void *wanted, struct buf *missi
     *final = true;
     if (!board)
         buf_puts(missing, "the supervisor");
-    json_array_foreach(json_object_get(board, "children"), i, child)
-    {
+    json_array_foreach (json_object_get(board, "children"), i, child) {
         const char *state = json_get_text(child, "state", "");
         if (str_in(state, fine))
             continue;

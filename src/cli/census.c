@@ -51,8 +51,9 @@ static const json_t *item_by(const json_t *list, const char *key, const char *va
 {
     size_t i;
     const json_t *item;
-    json_array_foreach(list, i,
-                       item) if (str_eq(json_get_text(item, key, NULL), value)) return item;
+    json_array_foreach (list, i, item)
+        if (str_eq(json_get_text(item, key, NULL), value))
+            return item;
     return NULL;
 }
 
@@ -72,9 +73,9 @@ static const char *agent_of_task(const struct census *census, const char *task)
 {
     size_t i;
     const json_t *agent;
-    json_array_foreach(json_object_get(census->answer, "agents"), i,
-                       agent) if (item_by(json_object_get(agent, "open"), "id",
-                                          task)) return json_get_text(agent, "id", NULL);
+    json_array_foreach (json_object_get(census->answer, "agents"), i, agent)
+        if (item_by(json_object_get(agent, "open"), "id", task))
+            return json_get_text(agent, "id", NULL);
     return NULL;
 }
 
@@ -130,12 +131,11 @@ static void describe_task(struct census *census, const json_t *task, json_t *out
     if (!str_eq(json_get_text(out, "state", ""), "waiting"))
         return;
     json_set_text(out, "waiting_for", "its turn");
-    json_array_foreach(json_object_get(task, "waits"), i,
-                       wait) if (!json_get_bool(wait, "satisfied", false))
-    {
-        describe_wait(census, wait, out);
-        return;
-    }
+    json_array_foreach (json_object_get(task, "waits"), i, wait)
+        if (!json_get_bool(wait, "satisfied", false)) {
+            describe_wait(census, wait, out);
+            return;
+        }
 }
 
 /* What the hub knows of an agent whose process lives. */
@@ -207,13 +207,13 @@ static json_t *all_agents(struct census *census)
         json_array_append_new(list, agent_item(census, census->config->agents[a].id));
     if (json_array_size(list))
         return list;
-    json_array_foreach(json_object_get(census->answer, "agents"), i, item)
+    json_array_foreach (json_object_get(census->answer, "agents"), i, item)
         json_array_append_new(list, agent_item(census, json_get_text(item, "id", "?")));
     if (json_array_size(list))
         return list;
-    json_array_foreach(json_object_get(census->board, "children"), i,
-                       item) if (!str_eq(json_get_text(item, "name", "?"), "hub"))
-        json_array_append_new(list, agent_item(census, json_get_text(item, "name", "?")));
+    json_array_foreach (json_object_get(census->board, "children"), i, item)
+        if (!str_eq(json_get_text(item, "name", "?"), "hub"))
+            json_array_append_new(list, agent_item(census, json_get_text(item, "name", "?")));
     return list;
 }
 

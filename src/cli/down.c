@@ -1,22 +1,55 @@
 /* hq down: everything of the company ends, with or without a supervisor. */
 #include <signal.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
 #include "cli/company.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
+#include "supervise/child.h"
 #include "supervise/control.h"
+#include "supervise/runfiles.h"
 
-enum { DOWN_PATIENCE_MS = 90000, DRAIN_MS = 10000 };
+enum {
+    DOWN_PATIENCE_MS = 90000,
+    DRAIN_MS = 10000,
+    NOTICE_MS = 1000,
+    ASKED_MS = 100 /* pending together, SIGINT would be read before SIGTERM */
+};
 
-/* SIGTERM drains; at the deadline twice more, as with Ctrl-C: stop, kill. */
-static bool end_supervisor(const struct config *config, int64_t patience)
+/* Who is not gone yet, told once a wait has become noticeable. */
+static void say_who_drains(const struct invocation *invocation, const struct config *config)
+{
+    size_t i;
+    const json_t *child;
+    struct buf names = {0};
+    json_t *board = runfile_board_get(config);
+    json_array_foreach (json_object_get(board, "children"), i, child)
+        if (str_eq(json_get_text(child, "state", ""), "stopping"))
+            buf_printf(&names, "%s%s", names.len ? ", " : "", json_get_text(child, "name", ""));
+    if (names.len)
+        output_note(invocation,
+                    "waits for %s: running turns get %d s; hq down --timeout 0s stops them now",
+                    buf_text(&names), CHILD_DRAIN_MS / 1000);
+    buf_fini(&names);
+    json_decref(board);
+}
+
+/* SIGTERM drains; at the deadline as with further Ctrl-C: stop, then kill. */
+static bool end_supervisor(const struct invocation *invocation, const struct config *config,
+                           int64_t patience)
 {
     control_signal(config, "supervisor", SIGTERM);
-    if (control_wait_end(config, "supervisor", patience))
+    if (patience > NOTICE_MS) {
+        if (control_wait_end(config, "supervisor", NOTICE_MS))
+            return true;
+        say_who_drains(invocation, config);
+    }
+    if (control_wait_end(config, "supervisor", patience > ASKED_MS ? patience : ASKED_MS))
         return true;
-    control_signal(config, "supervisor", SIGINT);
     control_signal(config, "supervisor", SIGINT);
     if (control_wait_end(config, "supervisor", DRAIN_MS))
         return true;
@@ -29,7 +62,7 @@ static int bring_down(const struct invocation *invocation, const struct config *
     struct err err = {0};
     int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
     bool supervised = control_look(config, "supervisor", NULL);
-    if (supervised && !end_supervisor(config, patience)) {
+    if (supervised && !end_supervisor(invocation, config, patience)) {
         err_set(&err, "still_running", "the supervisor of %s does not end", config->company);
         err_hint(&err, "see: hq logs; then hq down again");
         return output_fail(invocation, COMMAND_FAILED, &err);

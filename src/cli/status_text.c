@@ -230,8 +230,7 @@ static void measure(struct sheet *sheet, const json_t *agents)
     size_t i;
     const json_t *agent;
     int names = 5, states = 10;
-    json_array_foreach(agents, i, agent)
-    {
+    json_array_foreach (agents, i, agent) {
         char text[ROW_MAX];
         int columns = width(json_get_text(agent, "id", ""));
         names = columns > names ? columns : names;
@@ -253,8 +252,7 @@ static void put_rows(struct sheet *sheet, const json_t *agents)
 {
     size_t i, shown = 0, working = 0;
     const json_t *agent;
-    json_array_foreach(agents, i, agent)
-    {
+    json_array_foreach (agents, i, agent) {
         shown += is_shown(agent);
         working += has_task(agent);
     }
@@ -274,7 +272,9 @@ static void put_rows(struct sheet *sheet, const json_t *agents)
         buf_puts(sheet->out, " FOR");
     }
     end_line(sheet->out);
-    json_array_foreach(agents, i, agent) if (is_shown(agent)) put_row(sheet, agent);
+    json_array_foreach (agents, i, agent)
+        if (is_shown(agent))
+            put_row(sheet, agent);
 }
 
 /* "○ secretary, tech-lead   idle", folded where the line is full. */
@@ -283,8 +283,7 @@ static void put_idle(struct sheet *sheet, const json_t *agents)
     size_t i, count = 0;
     const json_t *agent;
     int column = 2, last = sheet->look->columns - 8;
-    json_array_foreach(agents, i, agent)
-    {
+    json_array_foreach (agents, i, agent) {
         const char *id = json_get_text(agent, "id", "?");
         if (is_shown(agent))
             continue;
@@ -310,8 +309,9 @@ static const json_t *agent_called(const json_t *agents, const char *id)
 {
     size_t i;
     const json_t *agent;
-    json_array_foreach(agents, i,
-                       agent) if (str_eq(json_get_text(agent, "id", NULL), id)) return agent;
+    json_array_foreach (agents, i, agent)
+        if (str_eq(json_get_text(agent, "id", NULL), id))
+            return agent;
     return NULL;
 }
 
@@ -319,8 +319,9 @@ static bool is_waited_for(const json_t *agents, const char *id)
 {
     size_t i;
     const json_t *agent;
-    json_array_foreach(agents, i,
-                       agent) if (str_eq(json_get_text(agent, "waiting_on", NULL), id)) return true;
+    json_array_foreach (agents, i, agent)
+        if (str_eq(json_get_text(agent, "waiting_on", NULL), id))
+            return true;
     return false;
 }
 
@@ -348,10 +349,10 @@ static void put_chains(struct sheet *sheet, const json_t *agents)
 {
     size_t i;
     const json_t *agent;
-    json_array_foreach(agents, i,
-                       agent) if (json_get_text(agent, "waiting_on", NULL) &&
-                                  !is_waited_for(agents, json_get_text(agent, "id", NULL)))
-        put_chain(sheet, agents, agent);
+    json_array_foreach (agents, i, agent)
+        if (json_get_text(agent, "waiting_on", NULL) &&
+            !is_waited_for(agents, json_get_text(agent, "id", NULL)))
+            put_chain(sheet, agents, agent);
 }
 
 static void put_hub_trouble(struct sheet *sheet, const json_t *hub)
@@ -374,8 +375,7 @@ static void put_held(struct sheet *sheet, const json_t *held)
     char line[ROW_MAX];
     size_t i;
     const json_t *effect;
-    json_array_foreach(held, i, effect)
-    {
+    json_array_foreach (held, i, effect) {
         if (i == SHOWN) {
             snprintf(line, sizeof(line), "and %zu more held deliveries",
                      json_array_size(held) - SHOWN);

@@ -43,10 +43,10 @@ static void say_who_is_stopped(const struct invocation *invocation, const struct
     size_t i;
     const json_t *child;
     json_t *board = runfile_board_get(config);
-    json_array_foreach(json_object_get(board, "children"), i,
-                       child) if (str_eq(json_get_text(child, "state", ""), "stopped"))
-        output_note(invocation, "%s stays stopped, as it was by hand; hq start %s",
-                    json_get_text(child, "name", ""), json_get_text(child, "name", ""));
+    json_array_foreach (json_object_get(board, "children"), i, child)
+        if (str_eq(json_get_text(child, "state", ""), "stopped"))
+            output_note(invocation, "%s stays stopped, as it was by hand; hq start %s",
+                        json_get_text(child, "name", ""), json_get_text(child, "name", ""));
     json_decref(board);
 }
 
