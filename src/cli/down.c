@@ -54,6 +54,10 @@ static bool end_supervisor(const struct invocation *invocation, const struct con
     if (control_wait_end(config, "supervisor", DRAIN_MS))
         return true;
     control_signal(config, "supervisor", SIGINT);
+    if (control_wait_end(config, "supervisor", DRAIN_MS))
+        return true;
+    /* One that is stopped or hangs: its children outlive it and are ended without it. */
+    control_signal(config, "supervisor", SIGKILL);
     return control_wait_end(config, "supervisor", DRAIN_MS);
 }
 
