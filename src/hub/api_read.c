@@ -101,7 +101,7 @@ enum http_verdict api_events(void *ctx, struct http_request *request,
     struct err err;
     struct event *events;
     size_t count;
-    uint64_t seen = http_wakes(hub->server);
+    uint64_t seen = http_wakes(request->server);
     const char *stream = http_query(request, "stream");
     if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
         return api_refuse(request, response, 403, "not_allowed", "events are the operator's");
@@ -256,7 +256,7 @@ enum http_verdict api_status(void *ctx, struct http_request *request,
         "{s:i,s:s,s:{s:i,s:I,s:s?,s:i,s:s},s:o,s:i}", "schema_version", 1, "company",
         hub->config->company, "hub", "pid", (int)getpid(), "pss_kb",
         (json_int_t)process_pss_kb(), "address", hub->config->hub_address, "port",
-        http_server_port(hub->server), "started_at", started, "agents", agents, "inbox", 0);
+        hub->config->hub_port, "started_at", started, "agents", agents, "inbox", 0);
     json_object_set(answer, "held_effects", json_object_get(held, "items"));
     json_decref(held);
     return http_json(request, response, 200, answer);
@@ -317,7 +317,7 @@ enum http_verdict api_metrics(void *ctx, struct http_request *request,
                    (long long)counts.waiting);
     }
     buf_printf(&text, "# TYPE hq_parked_requests gauge\nhq_parked_requests %zu\n",
-               http_parked(hub->server));
+               http_parked(request->server));
     response->status = 200;
     response->content_type = "text/plain; version=0.0.4";
     response->body = arena_memdup(&request->arena, buf_text(&text), text.len);

@@ -246,7 +246,7 @@ enum http_verdict api_task_get(void *ctx, struct http_request *request,
     struct hub *hub = ctx;
     struct err err;
     struct task task = {0};
-    uint64_t seen = http_wakes(hub->server);
+    uint64_t seen = http_wakes(request->server);
     int64_t wait_ms = api_query_int(request, "wait_ms", 0, LIMIT_WAIT_MS);
     enum http_verdict verdict = api_task(hub, request, response, request->params[0], &task);
     if (verdict != HTTP_PASS)

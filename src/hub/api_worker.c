@@ -205,7 +205,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
     struct task *tasks;
     struct session *sessions = NULL;
     size_t count;
-    uint64_t seen = http_wakes(hub->server);
+    uint64_t seen = http_wakes(request->server);
     int64_t wait_ms = json_get_int(body, "wait_ms", 0);
     struct claim claim = {
         .request_id = json_get_text(body, "request", NULL),

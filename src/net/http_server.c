@@ -65,6 +65,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     exchange->raw_target = arena_strdup(&exchange->request.arena, uri);
     exchange->request.path = exchange->raw_target;
     exchange->request.remote = connection_remote(exchange);
+    exchange->request.server = exchange->server;
     exchange->fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     exchange->watched =

@@ -21,6 +21,7 @@ struct http_request {
     const char *method; /* upper case */
     const char *path;   /* percent-decoded, without query */
     const char *remote; /* "127.0.0.1" or "unix" */
+    struct http_server *server; /* who serves it: valid before http_server_open() has returned */
     const char *body;   /* NUL behind; "" when empty */
     size_t body_len;
     const char *params[4]; /* what stood for {x} in the route's pattern, in order */
