@@ -59,7 +59,7 @@ struct invocation {
     const char *state;                     /* --state, or NULL */
     int64_t timeout_ms;                    /* --timeout, -1: none */
     enum color_choice color;
-    bool json, quiet, verbose, no_input, yes, help;
+    bool json, quiet, verbose, help;
     const char *const *args; /* NULL at the end */
     size_t arg_count;
     const char *values[COMMAND_OPTIONS_MAX]; /* beside command->options; "" for a given flag */
