@@ -58,7 +58,7 @@ meson_part() { # name, folder, suite options
 
 stories() { # name, program
     tap=$work/stories.tap
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=2 --test-reporter=tap --test-reporter-destination="$tap" \
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=3 --test-reporter=tap --test-reporter-destination="$tap" \
         --test-reporter=spec --test-reporter-destination=stdout tests/stories/*.test.mjs >"$work/stories.log" 2>&1
     number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
     [ -e "$tap" ] || : >"$tap"

@@ -14,7 +14,7 @@ const { values: options } = parseArgs({ options: {
   all: { type: 'boolean', default: false },
   only: { type: 'string', default: '' },
   slots: { type: 'string', default: '3' },
-  seconds: { type: 'string', default: '150' }, // how long the short form starts new runs
+  seconds: { type: 'string', default: '100' }, // how long the short form starts new runs
 } });
 const require = createRequire(join(repository, 'tests/package.json'));
 const { LLMock } = require('@copilotkit/aimock');
