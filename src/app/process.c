@@ -93,10 +93,12 @@ out:
     return rc;
 }
 
+/* What is free in the middle of the heap goes back to the system here: free() trims only its end. */
 static void tell_lock(struct process *process)
 {
     struct err err;
     process->told_ms = time_boot_ms();
+    malloc_trim(0);
     process->info.pss_kb = process_pss_kb();
     if (lock_tell(process->lock, &process->info, &err) < 0)
         log_warn("%s", err.message);

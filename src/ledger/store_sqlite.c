@@ -197,6 +197,9 @@ static int set_up(struct store_sqlite *sqlite, struct err *err)
     if (result != STORE_OK)
         return result;
     sqlite3_db_config(sqlite->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    /* Plans are made without looking at bound values; otherwise every new value of a column that a
+     * partial index speaks of would have the statement compiled again. */
+    sqlite3_db_config(sqlite->db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     sqlite3_wal_hook(sqlite->db, on_commit, sqlite);
     sqlite_keep_reserve(&sqlite->store);
     return sqlite_blob_prepare(sqlite, err);
