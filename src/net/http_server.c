@@ -460,16 +460,20 @@ void http_server_close(struct http_server *server, int64_t drain_ms)
 {
     if (!server)
         return;
+    MHD_socket listening[2] = {MHD_INVALID_SOCKET, MHD_INVALID_SOCKET};
     for (int i = 0; i < 2; i++) {
-        MHD_socket fd =
-            server->daemons[i] ? MHD_quiesce_daemon(server->daemons[i]) : MHD_INVALID_SOCKET;
-        if (fd != MHD_INVALID_SOCKET)
-            close(fd);
+        if (server->daemons[i])
+            listening[i] = MHD_quiesce_daemon(server->daemons[i]);
+        if (listening[i] != MHD_INVALID_SOCKET)
+            shutdown(listening[i], SHUT_RDWR); /* refuses newcomers from here on */
     }
     http_desk_close(&server->desk, drain_ms);
     for (int i = 0; i < 2; i++)
         if (server->daemons[i])
             MHD_stop_daemon(server->daemons[i]);
+    for (int i = 0; i < 2; i++) /* the event threads may have named it until they ended */
+        if (listening[i] != MHD_INVALID_SOCKET)
+            close(listening[i]);
     http_watch_close(server->watch);
     if (!http_desk_orphan(&server->desk))
         server_free(server);
