@@ -39,7 +39,11 @@ json_t *json_parse(const char *bytes, size_t len, struct err *err)
     }
     json_error_t at;
     json_t *value = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
-    if (!value)
+    /* The library's own words here name one of its flags. */
+    if (!value && json_error_code(&at) == json_error_null_character)
+        err_set(err, "bad_json", "\\u0000 is not allowed in text (line %d, column %d)", at.line,
+                at.column);
+    else if (!value)
         err_set(err, "bad_json", "not JSON: %s (line %d, column %d)", at.text, at.line, at.column);
     return value;
 }

@@ -56,7 +56,8 @@ static void print_words(const char *name, const json_t *list)
     size_t i;
     const json_t *word;
     printf("%-13s", name);
-    json_array_foreach(list, i, word) printf(" %s", json_string_value(word));
+    json_array_foreach (list, i, word)
+        printf(" %s", json_string_value(word));
     puts("");
 }
 

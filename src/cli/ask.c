@@ -71,10 +71,9 @@ static int show_queued(const struct invocation *invocation, const json_t *answer
 {
     const json_t *task = json_object_get(answer, "task");
     if (invocation->json)
-        return output_json(json_pack("{s:{s:s,s:s,s:s}}", "task", "id",
-                                     json_get_text(task, "id", ""), "agent",
-                                     json_get_text(task, "agent", ""), "state",
-                                     json_get_text(task, "state", "")));
+        return output_json(
+            json_pack("{s:{s:s,s:s,s:s}}", "task", "id", json_get_text(task, "id", ""), "agent",
+                      json_get_text(task, "agent", ""), "state", json_get_text(task, "state", "")));
     puts(json_get_text(task, "id", ""));
     return COMMAND_OK;
 }

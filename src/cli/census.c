@@ -26,22 +26,27 @@ struct census {
     const struct config *config;
     struct lock_info supervisor, hub;
     bool has_supervisor, has_hub;
-    json_t *board;  /* or NULL */
-    json_t *answer; /* of the hub, or NULL */
-    int64_t pss_kb; /* of everything that told */
+    json_t *board;   /* or NULL */
+    json_t *answer;  /* of the hub, or NULL */
+    const char *why; /* it did not answer, where it was asked */
+    int64_t pss_kb;  /* of everything that told */
     size_t alive, wrong;
 };
 
-static json_t *ask_hub(const struct config *config, struct arena *arena)
+static json_t *ask_hub(const struct config *config, struct arena *arena, const char **why)
 {
-    struct err err;
+    struct err err = {0};
     json_t *answer = NULL;
     char *token = secret_read(config, "operator.token", arena, &err);
-    if (!token)
+    if (!token) {
+        *why = arena_strdup(arena, err.message);
         return NULL;
+    }
     struct fetch *fetch = fetch_open();
     struct hub_client *hub = hub_client_open(fetch, config->state, token);
     hub_call(hub, "GET", "/v1/status", NULL, HUB_PATIENCE_MS, NULL, &answer, NULL, &err);
+    if (!answer)
+        *why = arena_strdup(arena, err.message);
     hub_client_close(hub);
     fetch_close(fetch);
     return answer;
@@ -235,7 +240,7 @@ static json_t *hub_object(struct census *census)
     json_object_set_new(hub, "pss_kb", number_or_null(census->has_hub ? pss_kb : -1, -1));
     json_object_set_new(hub, "answers", json_boolean(census->answer != NULL));
     const json_t *child = board_child(census->board, "hub");
-    json_set_text(hub, "reason", json_get_text(child, "reason", NULL));
+    json_set_text(hub, "reason", json_get_text(child, "reason", census->why));
     return hub;
 }
 
@@ -287,7 +292,7 @@ json_t *census_take(const struct invocation *invocation, const struct config *co
     if (census.has_supervisor)
         census.board = runfile_board_get(config);
     if (census.has_hub)
-        census.answer = ask_hub(config, invocation->arena);
+        census.answer = ask_hub(config, invocation->arena, &census.why);
     out = document(&census);
     if (!census.has_supervisor && !census.has_hub && census.alive == 0) {
         json_decref(out);

@@ -42,23 +42,34 @@ static void fail_config(const struct invocation *invocation, const char *path,
         print_findings(path, findings, count);
 }
 
-struct config *company_open(const struct invocation *invocation)
+/* What was found and read of hq.yaml; `path` NULL: there is none, and that was said. */
+struct found {
+    char *path;
+    struct config *config;
+    struct finding *findings;
+    size_t count;
+};
+
+static struct found find_and_load(const struct invocation *invocation)
 {
     struct err err = {0};
-    struct finding *findings = NULL;
-    size_t count = 0;
-    char *path = config_find(invocation->dir, invocation->arena, &err);
-    if (!path) {
+    struct found found = {.path = config_find(invocation->dir, invocation->arena, &err)};
+    if (found.path)
+        found.config = config_load(found.path, invocation->state, invocation->arena,
+                                   &found.findings, &found.count);
+    else
         output_fail(invocation, COMMAND_USAGE, &err);
-        return NULL;
-    }
-    struct config *config =
-        config_load(path, invocation->state, invocation->arena, &findings, &count);
-    if (!config)
-        fail_config(invocation, path, findings, count);
-    else if (count && invocation->verbose)
-        print_findings(path, findings, count);
-    return config;
+    return found;
+}
+
+struct config *company_open(const struct invocation *invocation)
+{
+    struct found found = find_and_load(invocation);
+    if (found.path && !found.config)
+        fail_config(invocation, found.path, found.findings, found.count);
+    else if (found.count && invocation->verbose)
+        print_findings(found.path, found.findings, found.count);
+    return found.config;
 }
 
 static struct config *bare_config(const char *path, const char *state)
@@ -82,19 +93,9 @@ static struct config *bare_config(const char *path, const char *state)
 
 struct config *company_open_any(const struct invocation *invocation, bool *is_bad)
 {
-    struct err err = {0};
-    struct finding *findings = NULL;
-    size_t count = 0;
-    *is_bad = false;
-    char *path = config_find(invocation->dir, invocation->arena, &err);
-    if (!path) {
-        output_fail(invocation, COMMAND_USAGE, &err);
-        return NULL;
-    }
-    struct config *config =
-        config_load(path, invocation->state, invocation->arena, &findings, &count);
-    *is_bad = !config;
-    return config ? config : bare_config(path, invocation->state);
+    struct found found = find_and_load(invocation);
+    *is_bad = found.path && !found.config;
+    return *is_bad ? bare_config(found.path, invocation->state) : found.config;
 }
 
 void company_no_agent(const struct config *config, const char *name, struct arena *arena,

@@ -164,7 +164,7 @@ static int explain_all(const struct invocation *invocation)
     config_key_walk(list_key, &listing);
     if (invocation->json)
         return output_json(json_pack("{s:o}", "items", listing.items));
-    json_array_foreach(listing.items, index, item)
+    json_array_foreach (listing.items, index, item)
         printf("%-30s %s%s\n", json_get_text(item, "key", ""), json_get_text(item, "doc", ""),
                json_get_bool(item, "supported", true) ? "" : " (not supported yet)");
     json_decref(listing.items);

@@ -45,6 +45,8 @@ int operator_open(const struct invocation *invocation, struct operator_line *lin
     }
     char *token = secret_read(line->config, "operator.token", invocation->arena, &err);
     if (!token) {
+        if (!err.hint[0])
+            err_hint(&err, "a missing token is made at the next start: hq down, then hq up -d");
         code = output_fail(invocation, COMMAND_CREDENTIAL, &err);
         goto fail;
     }
@@ -73,9 +75,6 @@ void operator_close(struct operator_line *line)
         fetch_close(line->fetch);
     if (line->config)
         config_free(line->config);
-    if (line->cancel && !line->catches)
-        fetch_cancel_close(line->cancel); /* else the thread that waits for Ctrl-C still has it */
-    line->cancel = NULL;
     line->hub = NULL;
     line->fetch = NULL;
     line->config = NULL;

@@ -191,8 +191,10 @@ static int fail_option(struct reader *reader, const char *shown)
     for (const struct command_option *o = command_globals; o->name; o++)
         words[count++] = o->name;
     const char *near = str_starts(shown, "--") ? str_nearest(shown + 2, words) : NULL;
-    const char *name = command ? command->name : "hq";
-    err_set(reader->err, "usage", "%s: unknown option \"%s\"", name, shown);
+    if (command)
+        err_set(reader->err, "usage", "%s: unknown option \"%s\"", command->name, shown);
+    else
+        err_set(reader->err, "usage", "unknown option \"%s\"", shown);
     if (near)
         err_hint(reader->err, "Did you mean \"--%s\"?", near);
     else

@@ -110,7 +110,9 @@ static void put_head(struct sheet *sheet, const json_t *census)
     int len = snprintf(line, sizeof(line), "%s%s", json_get_text(census, "company", "?"), gap);
     if (!str_eq(state, "running"))
         len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%s", state, gap);
-    snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s%zu agent%s%s%.0f MB", up, gap, agents,
+    if (json_get_int(census, "up_ms", 0) > 0)
+        len += snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s", up, gap);
+    snprintf(line + len, sizeof(line) - (size_t)len, "%zu agent%s%s%.0f MB", agents,
              agents == 1 ? "" : "s", gap, mb);
     int64_t inbox = json_get_int(census, "inbox", 0);
     char need[64] = "";
@@ -363,7 +365,8 @@ static void put_hub_trouble(struct sheet *sheet, const json_t *hub)
         snprintf(line, sizeof(line), "the hub is down%s%.300s; what was accepted is safe on disk",
                  reason ? ": " : "", reason ? reason : "");
     else if (!json_get_bool(hub, "answers", true))
-        snprintf(line, sizeof(line), "the hub lives but does not answer: hq logs hub");
+        snprintf(line, sizeof(line), "the hub lives but does not answer%s%.300s; see hq logs hub",
+                 reason ? ": " : "", reason ? reason : "");
     else
         return;
     put_text_line(sheet, line);

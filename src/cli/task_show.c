@@ -45,9 +45,10 @@ static void print_lists(const json_t *answer)
 {
     size_t i;
     const json_t *row;
-    json_array_foreach(json_object_get(answer, "waits"), i, row) printf(
-        "%-12s %s %s\n", "waits for", json_get_text(row, "kind", ""), json_get_text(row, "id", ""));
-    json_array_foreach(json_object_get(answer, "effects"), i, row)
+    json_array_foreach (json_object_get(answer, "waits"), i, row)
+        printf("%-12s %s %s\n", "waits for", json_get_text(row, "kind", ""),
+               json_get_text(row, "id", ""));
+    json_array_foreach (json_object_get(answer, "effects"), i, row)
         printf("%-12s %s: %s%s%s\n", "delivery", json_get_text(row, "destination", ""),
                json_get_text(row, "state", ""), json_object_get(row, "reason") ? ": " : "",
                json_get_text(row, "reason", ""));
@@ -97,7 +98,8 @@ static void print_task(const struct invocation *invocation, const json_t *answer
     print_usage(answer, invocation->arena);
     if (json_array_size(calls) > 0)
         puts("calls");
-    json_array_foreach(calls, i, call) print_call(invocation, call);
+    json_array_foreach (calls, i, call)
+        print_call(invocation, call);
     if (json_object_get(task, "failure_class"))
         printf("%-12s %s: %s\n", "failure", json_get_text(task, "failure_class", ""),
                json_get_text(task, "failure_message", ""));

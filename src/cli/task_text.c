@@ -34,10 +34,12 @@ static json_t *failure_object(const json_t *task)
                      json_get_text(task, "failure_message", ""));
 }
 
-/* The ledger counts failures of the work; people count tries, the good one too. */
+/* The ledger counts failures of the work; people count tries, the good and the cut one too. */
 int64_t task_tries(const json_t *task)
 {
-    return json_get_int(task, "tries", 0) + str_eq(json_get_text(task, "state", ""), "done");
+    int64_t tries =
+        json_get_int(task, "tries", 0) + str_eq(json_get_text(task, "state", ""), "done");
+    return tries == 0 && json_get_text(task, "started_at", NULL) ? 1 : tries;
 }
 
 json_t *task_object(const json_t *answer)
@@ -99,7 +101,7 @@ int task_print_result(const struct invocation *invocation, const json_t *answer)
     const char *id = json_get_text(task, "id", "");
     fprintf(stderr, "hq: %s gave no result: %s (%s after %d tries). No result was made up.\n",
             json_get_text(task, "agent", ""), json_get_text(task, "failure_message", "no reason"),
-            json_get_text(task, "state", ""), (int)json_get_int(task, "tries", 0));
+            json_get_text(task, "state", ""), (int)task_tries(task));
     fprintf(stderr, "    see: hq task show %s --full · again: hq task retry %s\n",
             task_short_id(id, invocation->arena), task_short_id(id, invocation->arena));
     return code;

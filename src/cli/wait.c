@@ -59,8 +59,8 @@ int wait_for_task(struct operator_line *line, const char *id, json_t **answer)
     operator_catch_interrupt(line);
     for (;;) {
         int64_t poll = next_poll(line, until);
-        const char *path = arena_printf(line->invocation->arena, "/v1/tasks/%s?wait_ms=%lld", id,
-                                        (long long)poll);
+        const char *path =
+            arena_printf(line->invocation->arena, "/v1/tasks/%s?wait_ms=%lld", id, (long long)poll);
         int code = operator_call(line, "GET", path, NULL, poll, answer);
         if (code == COMMAND_INTERRUPTED)
             return detach(line, id, code);

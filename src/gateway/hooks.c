@@ -1,4 +1,5 @@
-/* Order of checks, codes and bodies are OpenClaw's; what is different on purpose is in docs/hooks.md. */
+/* Order of checks, codes and bodies are OpenClaw's; what is different on purpose is in
+ * docs/hooks.md. */
 #include <math.h>
 #include <string.h>
 
@@ -17,8 +18,8 @@
 #include "wire/task.h"
 
 enum {
-    HUB_PATIENCE_MS = 5000,      /* then 503: the caller tries again with the same key */
-    DEFAULT_TIMEOUT_S = 600,     /* OpenClaw's agent default */
+    HUB_PATIENCE_MS = 5000,  /* then 503: the caller tries again with the same key */
+    DEFAULT_TIMEOUT_S = 600, /* OpenClaw's agent default */
     TIMEOUT_MAX_S = 30 * 86400,
 };
 
@@ -87,7 +88,8 @@ static const char *field(const json_t *body, const char *name, struct arena *are
     return str_is_empty(trimmed) ? NULL : trimmed;
 }
 
-/* An empty body is {}; a JSON value that is no object is treated as {}. NULL: *response has a 400. */
+/* An empty body is {}; a JSON value that is no object is treated as {}. NULL: *response has a 400.
+ */
 static json_t *read_body(struct http_request *request, struct http_response *response)
 {
     struct err err;
@@ -237,16 +239,15 @@ static enum http_verdict post_wake(struct hooks *hooks, struct http_request *req
     if (!text)
         return refuse(request, response, 400, "text required");
     bool later = str_eq(json_get_text(body, "mode", ""), "next-heartbeat");
-    json_t *task = json_pack("{s:s,s:s,s:s,s:s,s:i}", "agent", hooks->agent, "kind", "wake", "name",
-                             "Wake", "instruction",
-                             arena_printf(&request->arena, "System: %s", text), "priority", 1);
+    json_t *task =
+        json_pack("{s:s,s:s,s:s,s:s,s:i}", "agent", hooks->agent, "kind", "wake", "name", "Wake",
+                  "instruction", arena_printf(&request->arena, "System: %s", text), "priority", 1);
     enum http_verdict verdict = submit(hooks, request, response, task, run_id);
     json_decref(task);
     if (verdict != HTTP_PASS)
         return verdict;
-    return http_json(
-        request, response, 200,
-        json_pack("{s:b,s:s}", "ok", 1, "mode", later ? "next-heartbeat" : "now"));
+    return http_json(request, response, 200,
+                     json_pack("{s:b,s:s}", "ok", 1, "mode", later ? "next-heartbeat" : "now"));
 }
 
 /* {"ok":true,"runId","state","result":{…}|null}: the handoff's content, or why there is none. */
@@ -256,8 +257,8 @@ static json_t *run_answer(const json_t *answer)
     const json_t *handoff = json_object_get(answer, "handoff");
     json_t *run = json_pack("{s:b,s:s,s:s,s:n}", "ok", 1, "runId", json_get_text(task, "id", ""),
                             "state", json_get_text(task, "state", ""), "result");
-    static const char *const keys[] = {"status", "result", "confidence",
-                                       "notes",  "artefacts", "usage", NULL};
+    static const char *const keys[] = {"status",    "result", "confidence", "notes",
+                                       "artefacts", "usage",  NULL};
     if (handoff) {
         json_t *result = json_object();
         for (size_t i = 0; keys[i]; i++) {
@@ -285,16 +286,14 @@ static enum http_verdict get_run(struct hooks *hooks, struct http_request *reque
     json_t *answer = NULL;
     const char *wait = http_query(request, "wait");
     if (wait && !str_to_int(wait, 0, LIMIT_WAIT_MS / 1000, &wait_s))
-        return refuse(request, response, 400,
-                      "wait is a number of seconds from 0 to 600");
+        return refuse(request, response, 400, "wait is a whole number of seconds from 0 to 600");
     if (!str_starts(run_id, "t-") || strspn(run_id + 2, "0123456789abcdefghjkmnpqrstvwxyz") != 26 ||
         strlen(run_id) != TASK_ID_TEXT - 1)
         return refuse(request, response, 404, "there is no such run");
     const char *path = arena_printf(&request->arena, "/v1/tasks/%s?wait_ms=%lld", run_id,
                                     (long long)wait_s * 1000);
-    enum hub_outcome outcome =
-        hub_call_as(hooks->hub, hooks->token, "GET", path, NULL, wait_s * 1000 + HUB_PATIENCE_MS,
-                    &answer, &status, &err);
+    enum hub_outcome outcome = hub_call_as(hooks->hub, hooks->token, "GET", path, NULL,
+                                           wait_s * 1000 + HUB_PATIENCE_MS, &answer, &status, &err);
     if (outcome == HUB_DOWN || outcome == HUB_BUSY)
         return unavailable(request, response, run_id);
     if (outcome != HUB_OK)

@@ -113,8 +113,7 @@ json_t *api_items(const struct record *record, const void *rows, size_t count)
 {
     json_t *items = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(items,
-                              record_to_json(record, (const char *)rows + i * record->size));
+        json_array_append_new(items, record_to_json(record, (const char *)rows + i * record->size));
     return json_pack("{s:o}", "items", items);
 }
 
@@ -147,6 +146,15 @@ int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, str
     return inline_blob(hub, &call->response, call->response_blob, arena, err);
 }
 
+static enum http_verdict no_task(struct http_request *request, struct http_response *response,
+                                 const char *prefix)
+{
+    struct err err = {0};
+    err_set(&err, "unknown_task", "there is no task %s", prefix);
+    err_hint(&err, "hq task list shows the newest");
+    return http_error(request, response, 404, &err);
+}
+
 enum http_verdict api_task(struct hub *hub, struct http_request *request,
                            struct http_response *response, const char *prefix, struct task *task)
 {
@@ -161,7 +169,7 @@ enum http_verdict api_task(struct hub *hub, struct http_request *request,
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
     if (count == 0 || !principal_may_read(api_caller(request), &found[0]))
-        return api_refuse(request, response, 404, "unknown_task", "there is no task %s", prefix);
+        return no_task(request, response, prefix);
     *task = found[0];
     return HTTP_PASS;
 }

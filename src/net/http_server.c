@@ -164,6 +164,28 @@ static enum MHD_Result answer_and_close(struct http_exchange *exchange, int stat
     return answer_queue(exchange, exchange->answer, status);
 }
 
+/* A body too large even to be dropped: what the gate said, or else that. */
+static enum MHD_Result answer_unread(struct http_exchange *exchange)
+{
+    const struct http_config *config = &exchange->server->config;
+    struct http_response response = {0};
+    struct err err;
+    if (exchange->answer) {
+        http_watch_whole(exchange->server->watch, exchange->watched);
+        http_desk_sending(&exchange->server->desk, exchange);
+        return answer_queue(exchange, exchange->answer, exchange->status);
+    }
+    if (!config->too_large) {
+        err_set(&err, "too_large", "the body is over the limit of %zu bytes", config->body_limit);
+        return answer_and_close(exchange, 413, &err);
+    }
+    http_watch_whole(exchange->server->watch, exchange->watched);
+    http_desk_sending(&exchange->server->desk, exchange);
+    config->too_large(config->ctx, &exchange->request, &response);
+    http_answer_build(exchange, &response, true);
+    return answer_queue(exchange, exchange->answer, exchange->status);
+}
+
 static enum MHD_Result on_headers(struct http_exchange *exchange, const char *method)
 {
     struct http_server *server = exchange->server;
@@ -177,10 +199,6 @@ static enum MHD_Result on_headers(struct http_exchange *exchange, const char *me
         return answer_and_close(exchange, 400, &err);
     const char *length = http_header(&exchange->request, "Content-Length");
     int64_t expected = length ? strtoll(length, NULL, 10) : 0;
-    if (expected > LIMIT_DRAIN_BODY) {
-        err_set(&err, "too_large", "the body of %lld bytes is over any limit", (long long)expected);
-        return answer_and_close(exchange, 413, &err);
-    }
     int refused = headers_check(exchange, &err);
     if (refused) {
         http_answer_error(exchange, refused, &err, false);
@@ -190,7 +208,7 @@ static enum MHD_Result on_headers(struct http_exchange *exchange, const char *me
     http_target_route(exchange, server->config.routes);
     exchange->too_large = (size_t)expected > server->config.body_limit;
     gate_ask(exchange);
-    return MHD_YES;
+    return expected > LIMIT_DRAIN_BODY ? answer_unread(exchange) : MHD_YES;
 }
 
 static void body_release(struct http_exchange *exchange)

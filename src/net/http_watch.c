@@ -35,7 +35,9 @@ struct http_watch {
 static void watched_end(struct http_watched *watched)
 {
     static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
-                               "Content-Length: 0\r\n\r\n";
+                               "Content-Type: application/json; charset=utf-8\r\n"
+                               "Content-Length: 43\r\n\r\n"
+                               "{\"ok\":false,\"error\":\"request body timeout\"}";
     if (watched->begun)
         (void)!send(watched->fd, late, sizeof(late) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(watched->fd, SHUT_RDWR);

@@ -135,16 +135,6 @@ static const struct config_agent *agent_by_id(const struct config *config, const
     return NULL;
 }
 
-static bool text_equal_model(const struct config_model *a, const struct config_model *b)
-{
-    return str_eq(a->name, b->name) && str_eq(a->api, b->api) && str_eq(a->base_url, b->base_url) &&
-           str_eq(a->file, b->file) && str_eq(a->api_key.env, b->api_key.env) &&
-           str_eq(a->api_key.file, b->api_key.file) && a->priced == b->priced &&
-           a->price_in == b->price_in && a->price_out == b->price_out &&
-           a->price_cached == b->price_cached && a->max_tokens == b->max_tokens &&
-           a->timeout_ms == b->timeout_ms;
-}
-
 /* Providers and the shared settings concern every agent. */
 static bool shared_settings_equal(const struct config *a, const struct config *b)
 {
@@ -153,7 +143,7 @@ static bool shared_settings_equal(const struct config *a, const struct config *b
         !str_eq(a->shared_gatekeeper, b->shared_gatekeeper))
         return false;
     for (size_t i = 0; i < a->model_count; i++)
-        if (!text_equal_model(&a->models[i], &b->models[i]))
+        if (!config_model_equal(&a->models[i], &b->models[i]))
             return false;
     return true;
 }

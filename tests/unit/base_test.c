@@ -117,6 +117,7 @@ static void json_is_bounded(void **state)
     assert_null(json_parse("{\"a\":1,\"a\":2}", 13, &err));
     assert_null(json_parse("\"a\xff\"", 4, &err));
     assert_null(json_parse("\"a\\u0000b\"", 10, &err));
+    assert_non_null(strstr(err.message, "\\u0000 is not allowed"));
     json_t *value = json_parse("{\"s\":\"[[[[\",\"n\":7,\"b\":true}", 27, &err);
     assert_non_null(value);
     assert_int_equal(json_get_int(value, "n", 0), 7);

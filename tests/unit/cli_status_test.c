@@ -75,11 +75,11 @@ static void the_table_is_as_designed(void **state)
     assert_string_equal(
         text, "atomizer · up 3d 4h · 6 agents · 21 MB\n"
               "  AGENT         STATE                     MODEL        TASK              FOR\n"
-        "● manager       working                   opus-4.6     t-7f4abc thermal… 2m10s\n"
-        "◧ optimizer     waiting: auditor (t-80c1) sonnet-4.5   t-80bdxx sweep    14m00s\n"
-        "◧ auditor       waiting: you (g-7K2M)     gemini-2.5-… t-80c1xx review … 9m00s\n"
-        "▲ study-builder down, held, restarted 4×: exit 1, died…  → hq logs study-builder\n"
-        "○ secretary, webster  idle\n"
+              "● manager       working                   opus-4.6     t-7f4abc thermal… 2m10s\n"
+              "◧ optimizer     waiting: auditor (t-80c1) sonnet-4.5   t-80bdxx sweep    14m00s\n"
+              "◧ auditor       waiting: you (g-7K2M)     gemini-2.5-… t-80c1xx review … 9m00s\n"
+              "▲ study-builder down, held, restarted 4×: exit 1, died…  → hq logs study-builder\n"
+              "○ secretary, webster  idle\n"
               "wait chain: optimizer → auditor → you\n");
     free(text);
 }
@@ -126,6 +126,19 @@ static void troubles_are_named(void **state)
     free(text);
 }
 
+static void a_hub_that_refuses_is_named_with_its_reason(void **state)
+{
+    json_t *census = example();
+    json_object_set_new(census, "up_ms", json_integer(0));
+    json_object_set_new(census, "hub",
+                        json_pack("{s:i, s:b, s:s}", "pid", 2, "answers", 0, "reason",
+                                  "the token is missing or wrong"));
+    char *text = print(census, 100, true, false);
+    assert_non_null(strstr(text, "does not answer: the token is missing or wrong"));
+    assert_null(strstr(text, "up 0"));
+    free(text);
+}
+
 static void texts_from_outside_cannot_move_the_cursor(void **state)
 {
     json_t *agents = json_array();
@@ -145,6 +158,7 @@ int main(void)
         cmocka_unit_test(ascii_and_colour_are_chosen),
         cmocka_unit_test(no_line_is_too_wide),
         cmocka_unit_test(troubles_are_named),
+        cmocka_unit_test(a_hub_that_refuses_is_named_with_its_reason),
         cmocka_unit_test(texts_from_outside_cannot_move_the_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -412,6 +412,9 @@ static void refusals_of_large_bodies_are_readable(void **state)
     has(probe_ask(fixture->port,
                   "POST /echo HTTP/1.1\r\n" AUTH "Content-Length: 99999999999\r\n\r\n"),
         "HTTP/1.1 413");
+    has(probe_ask(fixture->port,
+                  "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"),
+        "HTTP/1.1 401");
 }
 
 static void the_gate_is_asked_first(void **state)
@@ -490,6 +493,8 @@ static void slow_requests_are_ended(void **state)
         int len = probe_read(fd, answer, sizeof(answer));
         assert_true(len == 0 || strncmp(answer, "HTTP/1.1 408", 12) == 0);
         assert_true(i < 2 || len > 0);
+        if (len > 0)
+            has(answer, "\r\n\r\n{\"ok\":false,\"error\":\"request body timeout\"}");
         close(fd);
     }
     /* A second request on a kept connection is bound as well; a handler's time is not counted. */
