@@ -22,6 +22,7 @@ enum turn_stop {
 struct turn_control *turn_control_open(const char *task, int64_t fence, int64_t since_boot_ms);
 void turn_control_close(struct turn_control *control);
 
+/* Whose turn it is: constant for its life, the control's memory. */
 const char *turn_control_task(const struct turn_control *control);
 int64_t turn_control_fence(const struct turn_control *control);
 

@@ -21,6 +21,7 @@ struct fold_next {
     const json_t *answer; /* the model's last answer (its response), borrowed; NULL at the start */
 };
 
+/* Says what the turn does next from its records; pure, *next borrows from `calls`. */
 void fold_next(const json_t *calls, struct fold_next *next);
 
 /* Appends what the records say to an array of model messages (model/model.h): assistant answers and

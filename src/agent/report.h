@@ -17,6 +17,7 @@ struct report {
     int64_t fence;
 };
 
+/* Begins an empty batch for the task; `task` is borrowed. fini drops what was not sent. */
 void report_init(struct report *report, const char *task, int64_t fence);
 void report_fini(struct report *report);
 

@@ -34,6 +34,7 @@ void process_failed(struct process *process, const struct err *err);
 /* Waits for a signal, at most `ms`; keeps the lock file's figures fresh. 0: none came. */
 int process_signal(struct process *process, int64_t ms);
 
+/* Lets go of the lock and frees; the lock file stays, as its next owner expects. */
 void process_fini(struct process *process);
 
 #endif

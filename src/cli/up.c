@@ -62,7 +62,15 @@ static int maybe_wait(const struct invocation *invocation, const struct config *
 /* It runs already: nothing to start, but held ones are tried again. */
 static int already_up(const struct invocation *invocation, const struct config *config)
 {
-    struct err err;
+    struct err err = {0};
+    json_t *board = runfile_board_get(config);
+    bool is_stopping = str_eq(json_get_text(board, "state", ""), "stopping");
+    json_decref(board);
+    if (is_stopping) {
+        err_set(&err, "stopping", "%s is going down; its running turns end first", config->company);
+        err_hint(&err, "try again in a moment, or end them: hq down --timeout 0s");
+        return output_fail(invocation, COMMAND_BUSY, &err);
+    }
     if (runfile_put(config, "supervisor", RUNFILE_RETRY, "", &err) < 0)
         return output_fail(invocation, COMMAND_FAILED, &err);
     output_note(invocation, "%s is up already; whoever was held is tried again", config->company);

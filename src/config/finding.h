@@ -34,6 +34,7 @@ struct findings {
     size_t line_count;
 };
 
+/* Caller's memory; everything it keeps lies in `arena`, so there is nothing to free. */
 void findings_init(struct findings *findings, struct arena *arena);
 
 /* Keeps a copy of the text, so that findings can show their line. Values that look like a secret

@@ -22,6 +22,7 @@ int gateway_start(struct gateway *gateway, struct err *err);
 /* Waits until the hub knows this process, at most `ms`; true when it does. */
 bool gateway_wait_registered(struct gateway *gateway, int64_t ms);
 
+/* What it listens on, and the nonce that it registered with (the gateway's memory). */
 int gateway_port(const struct gateway *gateway);
 const char *gateway_nonce(const struct gateway *gateway);
 

@@ -26,6 +26,7 @@ struct clock {
 /* Starts the clock at max(newest, wall). source = NULL: the machine's clocks. */
 void clock_start(struct clock *clock, const struct clock_source *source, int64_t newest);
 
+/* Wall time in ms that never goes back within one life of the ledger; see clock_look(). */
 int64_t clock_now(const struct clock *clock);
 
 enum clock_event { CLOCK_STEADY, CLOCK_JUMPED, CLOCK_SUSPENDED };

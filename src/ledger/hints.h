@@ -18,6 +18,7 @@ struct hints {
     bool overflow, closed;
 };
 
+/* Caller's memory. A monitor: any thread may add, one listens. */
 void hints_init(struct hints *hints);
 void hints_fini(struct hints *hints);
 

@@ -22,6 +22,7 @@ struct leases {
     int64_t earliest;   /* no lease ends before this */
 };
 
+/* Caller's memory; empty. Every call may come from any thread and blocks only for the map. */
 void leases_init(struct leases *leases);
 void leases_fini(struct leases *leases);
 
@@ -45,6 +46,7 @@ struct lease_holder {
     const char *note; /* NULL: leave it */
 };
 
+/* A full term from `now` for one task, if nonce and fence are those of its claim; keeps the note. */
 enum lease_answer leases_extend(struct leases *leases, const struct lease_holder *holder,
                                 int64_t now);
 
@@ -57,8 +59,10 @@ void leases_unexpire(struct leases *leases);
 /* When the next lease ends, or later than that; INT64_MAX: there is none. */
 int64_t leases_next(struct leases *leases);
 
+/* The agent gave a sign of life at `now`. */
 void leases_heard(struct leases *leases, const char *agent, int64_t now);
 int64_t leases_seen(struct leases *leases, const char *agent); /* -1: never */
+/* Copies the task's last progress note; empty where there is none. */
 void leases_note(struct leases *leases, const char *task, char note[LEASE_NOTE]);
 
 #endif

@@ -11,6 +11,7 @@
 
 struct op;
 
+/* A task's life: made, thinking, waiting, ended. The op's fields are those of ledger.h. */
 int rule_submit(struct tx *tx, const struct op *op);
 int rule_call_intend(struct tx *tx, const struct op *op);
 int rule_call_record(struct tx *tx, const struct op *op);
@@ -19,12 +20,15 @@ int rule_finish(struct tx *tx, const struct op *op);
 int rule_fail_try(struct tx *tx, const struct op *op);
 int rule_release(struct tx *tx, const struct op *op);
 int rule_cancel(struct tx *tx, const struct op *op);
+/* Outward deliveries, events, and what came in from outside. */
 int rule_effect(struct tx *tx, const struct op *op);
 int rule_effect_state(struct tx *tx, const struct op *op);
 int rule_event(struct tx *tx, const struct op *op);
 int rule_inbox(struct tx *tx, const struct op *op);
+/* An agent's process tells who it is; a projection is written down as done. */
 int rule_register(struct tx *tx, const struct op *op);
 int rule_projected(struct tx *tx, const struct op *op);
+/* Money is reserved before a call and settled after it; refused where too little is left. */
 int rule_budget_open(struct tx *tx, const struct op *op);
 int rule_budget_reserve(struct tx *tx, const struct op *op);
 int rule_budget_settle(struct tx *tx, const struct op *op);

@@ -84,8 +84,10 @@ int sqlite_exec(struct store_sqlite *sqlite, const char *sql, struct err *err);
 /* Runs SQL whose first column is a number; `fallback` where there is no row. */
 int sqlite_number(struct store_sqlite *sqlite, const char *sql, int64_t *number, struct err *err);
 
+/* Ends the compiled statements, before the file is closed. */
 void sqlite_finalize_all(struct store_sqlite *sqlite);
 
+/* The store's calls, as store.h promises them. */
 int sqlite_get(struct store *, const struct record *, void *row, struct arena *, struct err *);
 int sqlite_put(struct store *, const struct record *, const void *row, struct err *);
 int sqlite_del(struct store *, const struct record *, const void *row, struct err *);
@@ -112,6 +114,7 @@ int sqlite_migrate(struct store *, struct err *);
 
 /* ---- store_sqlite_blob.c ---- */
 
+/* As in store.h: whole and synced under its hash, or not at all. */
 int sqlite_blob_put(struct store *, const char *hex, const void *bytes, size_t len, struct err *);
 int sqlite_blob_get(struct store *, const char *hex, struct arena *, char **bytes, size_t *len,
                     struct err *);
@@ -121,6 +124,7 @@ int sqlite_blob_prepare(struct store_sqlite *sqlite, struct err *err);
 
 /* ---- store_sqlite_care.c ---- */
 
+/* As in store.h: one short piece of work each, *more while there is more. */
 int sqlite_care(struct store *, bool *more, struct err *);
 int sqlite_backup(struct store *, const char *path, bool *more, struct err *);
 void sqlite_backup_drop(struct store_sqlite *sqlite); /* gives up a copy that is under way */
@@ -130,6 +134,7 @@ bool sqlite_keep_reserve(struct store *);
 
 /* ---- store_sqlite.c ---- */
 
+/* As in store.h: one transaction at a time. */
 int sqlite_begin(struct store *, struct err *);
 int sqlite_commit(struct store *, struct err *);
 void sqlite_rollback(struct store *);

@@ -15,6 +15,7 @@ struct tally {
     struct map agents; /* agent → struct ledger_counts */
 };
 
+/* Caller's memory; a monitor, every call is short. */
 void tally_init(struct tally *tally);
 void tally_fini(struct tally *tally);
 
@@ -24,6 +25,7 @@ void tally_set(struct tally *tally, const char *agent, const struct ledger_count
 /* Counts what a commit changed. */
 void tally_apply(struct tally *tally, const struct change *changes, size_t count);
 
+/* Copies what the agent has; zeros for one that is not known. */
 void tally_count(struct tally *tally, const char *agent, struct ledger_counts *counts);
 
 #endif

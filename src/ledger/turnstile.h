@@ -12,6 +12,7 @@ struct turnstile {
     uint64_t next, serving;
 };
 
+/* Caller's memory; fini only when nobody is inside or waits. */
 void turnstile_init(struct turnstile *turnstile);
 void turnstile_fini(struct turnstile *turnstile);
 

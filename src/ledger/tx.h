@@ -47,7 +47,9 @@ struct tx_mark {
     size_t changes, keys;
 };
 
+/* Frees what the lists hold; the rows are in the transaction's arena. */
 void tx_fini(struct tx *tx);
+/* A batch begins here; tx_forget() takes back what was noted since. */
 struct tx_mark tx_mark(const struct tx *tx);
 void tx_forget(struct tx *tx, struct tx_mark mark);
 
@@ -69,6 +71,7 @@ int tx_spill(struct tx *tx, const char **text, const char **blob, size_t limit);
 
 /* Names something that changed: prefix "queue:", "task:", "stream:". */
 void tx_touch(struct tx *tx, const char *prefix, const char *name);
+/* Notes that a row wants attention at `at`: the sweep is planned by the earliest. */
 void tx_due(struct tx *tx, int64_t at);
 
 /* Writes a task; `from` is the state it was read in (NULL: new). Touches it, and its agent's queue
@@ -82,6 +85,7 @@ int task_get(struct tx *tx, const char *id, struct task **task);
  * while nobody claimed is taken up again. */
 int task_get_fenced(struct tx *tx, const char *id, int64_t fence, struct task **task);
 
+/* Values for the `eq`, `low` and `high` of a scan; the text is borrowed. */
 struct value value_text(const char *text);
 struct value value_int(int64_t number);
 

@@ -7,6 +7,7 @@
 
 struct auth_throttle;
 
+/* Cannot fail; empty. Yours to close when no request runs any more. */
 struct auth_throttle *auth_throttle_open(void);
 void auth_throttle_close(struct auth_throttle *throttle);
 

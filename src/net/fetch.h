@@ -14,12 +14,15 @@ struct err;
 struct fetch;        /* the pool; thread-safe */
 struct fetch_cancel; /* a switch another thread may throw */
 
+/* Cannot fail. Closed when no call runs any more. */
 struct fetch *fetch_open(void);
 void fetch_close(struct fetch *fetch);
 
+/* Once thrown it stays so. Closed by its owner after the calls that name it have returned. */
 struct fetch_cancel *fetch_cancel_open(void);
 void fetch_cancel_close(struct fetch_cancel *cancel);
 void fetch_cancel(struct fetch_cancel *cancel); /* any thread; running and later calls end */
+/* Any thread; never blocks. */
 bool fetch_is_cancelled(const struct fetch_cancel *cancel);
 
 struct fetch_request {
@@ -49,6 +52,8 @@ struct fetch_response {
     int64_t retry_after_ms; /* of Retry-After (seconds or HTTP-date), -1: none */
     bool sent;              /* the request may have reached the server */
 };
+
+/* Frees the body; on zeroed memory it does nothing. */
 void fetch_response_fini(struct fetch_response *response);
 
 enum fetch_outcome {

@@ -58,6 +58,7 @@ void http_desk_close(struct http_desk *desk, int64_t drain_ms);
 /* After the connections are gone: true when handlers still run; the last of them calls on_last. */
 bool http_desk_orphan(struct http_desk *desk);
 
+/* What http_wakes(), http_wake() and http_parked() do (http_server.h). */
 uint64_t http_desk_wakes(struct http_desk *desk);
 void http_desk_wake(struct http_desk *desk, const char *key);
 size_t http_desk_parked(struct http_desk *desk);

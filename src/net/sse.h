@@ -15,6 +15,7 @@ struct sse {
     bool skip_lf, started;
 };
 
+/* Caller's memory. `on_event` gets each whole event; non-zero ends the feeding. fini frees. */
 void sse_init(struct sse *sse, int (*on_event)(void *, const char *, const char *, size_t),
               void *ctx);
 void sse_fini(struct sse *sse);

@@ -14,6 +14,7 @@ struct disk_watch {
     int64_t next_walk;
 };
 
+/* Caller's memory; `folders` (NULL-terminated) is borrowed, `max` in bytes. */
 void disk_watch_init(struct disk_watch *watch, const char *const *folders, int64_t max);
 
 /* True where the command has added more than `max`: the file system has grown by that much and the

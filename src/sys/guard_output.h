@@ -13,6 +13,7 @@ struct output {
     uint64_t tail_total; /* bytes that ever went to the tail */
 };
 
+/* Keeps the beginning and the end of what was put, `max` bytes in all; put never fails. */
 void output_init(struct output *output, size_t max);
 void output_fini(struct output *output);
 void output_put(struct output *output, const char *bytes, size_t len);

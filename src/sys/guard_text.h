@@ -14,6 +14,7 @@ char *guard_command_print(struct arena *arena, const struct guard_command *comma
 int guard_command_parse(struct arena *arena, const char *text, size_t len,
                         struct guard_command *command, struct err *err);
 
+/* One line of JSON (arena); parse gives 0, or -1 where it is not such a line. */
 char *guard_report_print(struct arena *arena, const struct guard_report *report);
 int guard_report_parse(struct arena *arena, const char *text, size_t len,
                        struct guard_report *report, struct err *err);

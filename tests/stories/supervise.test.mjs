@@ -107,6 +107,13 @@ test('in the foreground: Ctrl-C drains and ends everything', async (t) => {
   const { json } = await company.post('manager', { message: 'pause1s:drain' });
   await until('a turn runs', async () => (await company.task(json.runId)).task.state === 'working');
   up.kill('SIGINT');
+  await until('it drains', () => /draining, waits for/.test(output));
+  const early = await company.hq('up', '-d', '--wait');
+  if (early.code !== 0) { // 0: it was down by then
+    assert.equal(early.code, 75, early.stderr);
+    assert.match(early.stderr, /is going down/);
+    assert.doesNotMatch(early.stderr, /stays stopped/);
+  }
   const { code, signal } = await ended;
   assert.ok(code === 0 || code === 130, `exit ${code} ${signal}\n${output}`);
   assert.deepEqual(processesOf(company.dir), []);
