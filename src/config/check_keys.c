@@ -251,8 +251,7 @@ static void check_map(struct check *check, const struct item *item)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)item->value, name, value)
-    {
+    json_object_foreach ((json_t *)item->value, name, value) {
         const struct config_key *key = item->key->keys;
         while (key->name && strcmp(key->name, name) != 0)
             key++;
@@ -294,8 +293,7 @@ static void check_named(struct check *check, const struct item *item)
         finding_error(check->findings, yaml_key_place(check->document, item->pointer),
                       "%s: at least one is needed", item->name);
     const struct config_key each = {"*", KEY_MAP, .keys = item->key->keys};
-    json_object_foreach((json_t *)item->value, name, value)
-    {
+    json_object_foreach ((json_t *)item->value, name, value) {
         check_name(check, item, name);
         char *pointer = yaml_pointer(check->arena, item->pointer, name);
         struct item child = {&each, value, pointer, name, item->hidden};
@@ -371,9 +369,14 @@ static void check_scalar(struct check *check, const struct item *item)
 
 static void check_item(struct check *check, const struct item *item)
 {
-    if (item->key->later)
+    if (item->key->protects) {
+        finding_error(check->findings, yaml_key_place(check->document, item->pointer),
+                      "%s: not supported yet; this version would not hold it", item->name);
+        finding_hint(check->findings, "remove it, and set the limit at the model's provider");
+    } else if (item->key->later) {
         finding_warn(check->findings, yaml_key_place(check->document, item->pointer),
                      "%s: not supported yet; this version does nothing with it", item->name);
+    }
     if (item->key->list)
         check_list(check, item);
     else if (item->key->kind == KEY_MAP || item->key->kind == KEY_NAMED)

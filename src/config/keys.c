@@ -157,7 +157,7 @@ static const struct config_key root_keys[] = {
                    .doc = "How many of them may be unfinished at once."},
                   {"wall", KEY_DURATION, .fallback = "2h", .min = SECOND, .max = INT64_C(31) * DAY,
                    .doc = "How long a request may take."})},
-    {"budget", KEY_MAP, .later = true, .doc = "What the company may spend.",
+    {"budget", KEY_MAP, .later = true, .protects = true, .doc = "What the company may spend.",
      .keys = KEYS({"usd", KEY_USD, .doc = "The amount in USD."},
                   {"per", KEY_WORD, .fallback = "day",
                    .words = WORDS("hour", "day", "week", "month"), .doc = "The time it is for."})},

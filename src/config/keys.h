@@ -38,6 +38,7 @@ struct config_key {
     bool list;     /* a list of such values */
     bool required; /* where its map is there */
     bool later;    /* known, but this version does not act on it: warned */
+    bool protects; /* with `later`: relied on, so refused rather than warned about */
     bool strict;   /* of a map: an unknown key may be a protection, so it is an error */
     bool secret;   /* never shown */
     int64_t min, max;
