@@ -148,7 +148,7 @@ static const struct config_key root_keys[] = {
                .doc = "The folder: the tools of every agent may read it, and none may write it."},
               {"gatekeeper", KEY_AGENT, .later = true,
                .doc = "The one agent that may write its status."})},
-    {"limits", KEY_MAP, .later = true, .doc = "What one request may grow to.",
+    {"limits", KEY_MAP, .doc = "What one request may grow to.",
      .keys = KEYS({"depth", KEY_INT, .fallback = "4", .min = 1, .max = 16,
                    .doc = "How deep delegation may go."},
                   {"tasks", KEY_INT, .fallback = "64", .min = 1, .max = 10000,

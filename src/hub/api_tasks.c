@@ -101,12 +101,23 @@ static enum http_verdict answer_submit(struct hub *hub, struct http_request *req
     return http_json(request, response, status, json_pack("{s:{s:s}}", "task", "id", id));
 }
 
+/* What the company allows one request and everything below it. */
+static const char *tree_limits(const struct config *config, struct arena *arena)
+{
+    return arena_printf(arena,
+                        "{\"depth\":%lld,\"live\":%lld,\"tasks\":%lld,\"wall_ms\":%lld}",
+                        (long long)config->limit_depth, (long long)config->limit_live,
+                        (long long)config->limit_tasks, (long long)config->limit_wall_ms);
+}
+
 static enum http_verdict submit(struct hub *hub, struct http_request *request,
                                 struct http_response *response, struct task *task)
 {
     struct err err;
     struct outcome outcome = {0};
-    struct op op = {.type = OP_SUBMIT, .task = task};
+    struct op op = {.type = OP_SUBMIT,
+                    .task = task,
+                    .root_limits = tree_limits(hub->config, &request->arena)};
     struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
     crash_point("hub.submit.received");
     if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)

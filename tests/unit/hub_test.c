@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "hub/hub.h"
@@ -52,6 +53,10 @@ static int setup(void **state)
         .secrets = arena_printf(&place->arena, "%s/secrets", place->dir),
         .hub_address = "127.0.0.1",
         .hooks_path = "/hooks",
+        .limit_depth = 4,
+        .limit_tasks = 64,
+        .limit_live = 16,
+        .limit_wall_ms = 60000,
         .agents = agents,
         .agent_count = 2,
     };
@@ -301,6 +306,20 @@ static void the_hub_tells_how_it_is(void **state)
     expect(place, NULL, "GET", "/metrics", NULL, 200, NULL);
 }
 
+static void the_company_bounds_how_long_a_request_takes(void **state)
+{
+    struct company *place = *state;
+    int64_t deadline, created;
+    json_t *answer = call(place, "operator.token", "POST", "/v1/tasks",
+                          "{\"agent\":\"manager\",\"instruction\":\"x\",\"key\":\"w\","
+                          "\"deadline_ms\":7200000}");
+    const json_t *task = json_object_get(answer, "task");
+    assert_true(time_parse_rfc3339(json_get_text(task, "deadline_at", ""), &deadline));
+    assert_true(time_parse_rfc3339(json_get_text(task, "created_at", ""), &created));
+    assert_int_equal(deadline - created, place->config.limit_wall_ms);
+    json_decref(answer);
+}
+
 #define HUB_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -313,6 +332,7 @@ int main(void)
         HUB_TEST(what_has_ended_cannot_be_cancelled),
         HUB_TEST(a_parked_claim_gets_the_next_task),
         HUB_TEST(the_hub_tells_how_it_is),
+        HUB_TEST(the_company_bounds_how_long_a_request_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
