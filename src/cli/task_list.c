@@ -52,7 +52,8 @@ static int show(const struct invocation *invocation, const json_t *answer)
     if (invocation->json) {
         json_t *list = json_array();
         json_array_foreach (items, i, task) {
-            json_t *one = json_pack("{s:O}", "task", task);
+            json_t *one =
+                json_pack("{s:O,s:O*}", "task", task, "handoff", json_object_get(task, "handoff"));
             json_array_append_new(list, task_object(one));
             json_decref(one);
         }
@@ -83,9 +84,10 @@ static int list_run(const struct invocation *invocation)
         code = operator_open(invocation, &line);
     if (code != COMMAND_OK)
         return code;
-    const char *path = arena_printf(invocation->arena, "/v1/tasks?limit=%lld%s%s%s%s",
-                                    (long long)limit, agent ? "&agent=" : "", agent ? agent : "",
-                                    state ? "&state=" : "", state ? state : "");
+    const char *path =
+        arena_printf(invocation->arena, "/v1/tasks?limit=%lld%s%s%s%s%s", (long long)limit,
+                     agent ? "&agent=" : "", agent ? agent : "", state ? "&state=" : "",
+                     state ? state : "", invocation->json ? "&handoffs=1" : "");
     code = operator_call(&line, "GET", path, NULL, 0, &answer);
     if (code == COMMAND_OK)
         code = show(invocation, answer);

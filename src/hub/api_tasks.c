@@ -104,8 +104,7 @@ static enum http_verdict answer_submit(struct hub *hub, struct http_request *req
 /* What the company allows one request and everything below it. */
 static const char *tree_limits(const struct config *config, struct arena *arena)
 {
-    return arena_printf(arena,
-                        "{\"depth\":%lld,\"live\":%lld,\"tasks\":%lld,\"wall_ms\":%lld}",
+    return arena_printf(arena, "{\"depth\":%lld,\"live\":%lld,\"tasks\":%lld,\"wall_ms\":%lld}",
                         (long long)config->limit_depth, (long long)config->limit_live,
                         (long long)config->limit_tasks, (long long)config->limit_wall_ms);
 }
@@ -115,9 +114,8 @@ static enum http_verdict submit(struct hub *hub, struct http_request *request,
 {
     struct err err;
     struct outcome outcome = {0};
-    struct op op = {.type = OP_SUBMIT,
-                    .task = task,
-                    .root_limits = tree_limits(hub->config, &request->arena)};
+    struct op op = {
+        .type = OP_SUBMIT, .task = task, .root_limits = tree_limits(hub->config, &request->arena)};
     struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
     crash_point("hub.submit.received");
     if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
@@ -180,6 +178,23 @@ enum http_verdict api_tasks_post(void *ctx, struct http_request *request,
     return verdict;
 }
 
+/* ?handoffs=1: each ended task with its result. */
+static int add_handoffs(struct hub *hub, const struct task *tasks, size_t count, json_t *answer,
+                        struct arena *arena, struct err *err)
+{
+    json_t *items = json_object_get(answer, "items");
+    for (size_t i = 0; i < count; i++) {
+        struct handoff handoff = {.task = tasks[i].id};
+        int rc = ledger_get(hub->ledger, &handoff_record, &handoff, arena, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0)
+            json_object_set_new(json_array_get(items, i), "handoff",
+                                record_to_json(&handoff_record, &handoff));
+    }
+    return 0;
+}
+
 enum http_verdict api_tasks_list(void *ctx, struct http_request *request,
                                  struct http_response *response)
 {
@@ -199,6 +214,11 @@ enum http_verdict api_tasks_list(void *ctx, struct http_request *request,
                      (size_t)limit, &request->arena, &rows, &count, &err) < 0)
         return api_unavailable(request, response, &err);
     json_t *answer = api_items(&task_record, rows, count);
+    if (http_query(request, "handoffs") &&
+        add_handoffs(hub, rows, count, answer, &request->arena, &err) < 0) {
+        json_decref(answer);
+        return api_unavailable(request, response, &err);
+    }
     if (count == (size_t)limit && count > 0)
         json_object_set_new(answer, "next", json_integer(((struct task *)rows)[count - 1].seq));
     return http_json(request, response, 200, answer);

@@ -46,6 +46,8 @@ test('--no-wait gives the queued task, watch and show find its end', async (t) =
   await until('done', async () => (await company.task(asked.json.task.id)).task.state === 'done');
   const list = await company.hq('task', 'list', '--json');
   assert.deepEqual(list.json.items.map((item) => item.id), [asked.json.task.id]);
+  assert.equal(list.json.items[0].result.result, 'echo later');
+  assert.equal(list.json.items[0].usage.model_calls, 1);
 });
 
 test('work that fails exits 1, waiting that times out exits 124 and the work goes on', async (t) => {
