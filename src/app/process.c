@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "sys/spawn.h"
 
 enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 4096 };
 
@@ -44,20 +45,9 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* The descriptor that the starter handed over, if it did; nobody else inherits it. */
-static int find_ready_fd(void)
-{
-    int64_t fd;
-    const char *text = getenv("HQ_READY_FD");
-    if (!text || !str_to_int(text, 3, 1023, &fd))
-        return -1;
-    unsetenv("HQ_READY_FD");
-    return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
-}
-
 void process_init(struct process *process, const char *role, const char *name)
 {
-    *process = (struct process){.name = name, .ready_fd = find_ready_fd()};
+    *process = (struct process){.name = name, .ready_fd = spawn_take_ready_fd()};
     process->info.pss_kb = -1;
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 128 * 1024);

@@ -128,21 +128,11 @@ static void say_stop(void *ctx, int pressed, const struct roster *roster)
                                  : "");
 }
 
-static int take_ready_fd(void)
-{
-    int64_t fd;
-    const char *text = getenv("HQ_READY_FD");
-    if (!text || !str_to_int(text, 3, 1023, &fd))
-        return -1;
-    unsetenv("HQ_READY_FD");
-    return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
-}
-
 static int run_supervisor(const struct invocation *invocation, struct config *config)
 {
     struct err err = {0};
     bool quiet = invocation_has(invocation, "quiet-supervisor");
-    struct supervise supervise = {.config = config, .ready_fd = take_ready_fd()};
+    struct supervise supervise = {.config = config, .ready_fd = spawn_take_ready_fd()};
     if (!quiet) {
         supervise.on_change = say_change;
         supervise.on_ready = say_ready;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,4 +126,14 @@ const char *spawn_self(void)
 void spawn_set_self(const char *path)
 {
     snprintf(self_path, sizeof(self_path), "%s", path);
+}
+
+int spawn_take_ready_fd(void)
+{
+    int64_t fd;
+    const char *text = getenv("HQ_READY_FD");
+    if (!text || !str_to_int(text, 3, 1023, &fd))
+        return -1;
+    unsetenv("HQ_READY_FD");
+    return fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0 ? (int)fd : -1;
 }

@@ -26,4 +26,9 @@ const char *spawn_self(void);
 /* Tests, which are not hq, say which file hq is; before the first spawn_self(). */
 void spawn_set_self(const char *path);
 
+/* The descriptor that HQ_READY_FD names, which the starter handed over to hear that this process is
+ * ready; -1: nobody waits for the word. The variable is taken away and the descriptor made
+ * close-on-exec, so that no child gets either. The caller closes it. */
+int spawn_take_ready_fd(void);
+
 #endif
