@@ -28,6 +28,14 @@ struct config_model { /* a provider: how to reach models */
     int64_t price_in, price_out, price_cached; /* micro-USD per million tokens */
     int64_t max_tokens;                        /* output limit; 0: 4096 */
     int64_t timeout_ms;                        /* of one call; 0: 10 min */
+    int64_t concurrent, per_minute;            /* calls of all agents together; 0: no limit */
+};
+
+struct config_webhook { /* where results are posted to people outside */
+    const char *name;
+    struct config_secret url;
+    const char *form;   /* cloudevents, discord */
+    int64_t per_minute; /* requests; default 30 */
 };
 
 struct config_agent {
@@ -35,7 +43,9 @@ struct config_agent {
     int port;
     const char *const *aliases; /* NULL-terminated, never NULL */
     const char *const *capabilities;
-    const char *const *delegates;
+    const char *const *delegates; /* ids (aliases resolved), "*", "!id" */
+    const char *const *revisits;  /* ids that it may ask again although they are on the path */
+    const char *deliver;          /* "webhook:NAME": where its answers go by default; NULL: nowhere */
     const char *model; /* primary: "provider/model" */
     const char *const *fallbacks;
     const char *workspace, *instance; /* absolute */
@@ -67,7 +77,12 @@ struct config {
     const char *hooks_path;        /* "/hooks" */
     const char *shared_dir;        /* absolute or NULL */
     const char *shared_gatekeeper; /* agent id or NULL */
-    int64_t limit_depth, limit_tasks, limit_live, limit_wall_ms;
+    int64_t limit_depth, limit_tasks, limit_live, limit_fan_out, limit_wall_ms;
+    int64_t limit_micro_usd, limit_tokens; /* of one request; -1: none */
+    int64_t budget_micro_usd;              /* of the company per period; -1: none */
+    const char *budget_per;                /* hour, day, week, month */
+    const struct config_webhook *webhooks;
+    size_t webhook_count;
     const struct config_model *models;
     size_t model_count;
     const struct config_agent *agents;
@@ -91,6 +106,11 @@ void config_free(struct config *config);
 /* Agent by id or alias; NULL when there is none. */
 const struct config_agent *config_agent(const struct config *config, const char *id_or_alias);
 const struct config_model *config_model(const struct config *config, const char *provider);
+
+/* May `caller` ask `target` (agent ids)? Its `delegates` decide: "!x" wins whatever the order; itself
+ * always. */
+bool config_may_delegate(const struct config *config, const char *caller, const char *target);
+const struct config_webhook *config_webhook(const struct config *config, const char *name);
 
 /* True where nothing changes what the agent's process must know: compared by `reload`. The provider
  * of its model is compared with config_model_equal(). */

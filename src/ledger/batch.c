@@ -26,9 +26,6 @@ static const struct {
     [OP_INBOX] = {rule_inbox, NEEDS_ROOM},
     [OP_REGISTER] = {rule_register, NEEDS_ROOM},
     [OP_PROJECTED] = {rule_projected, GOES_ALONG},
-    [OP_BUDGET_OPEN] = {rule_budget_open, NEEDS_ROOM},
-    [OP_BUDGET_RESERVE] = {rule_budget_reserve, NEEDS_ROOM},
-    [OP_BUDGET_SETTLE] = {rule_budget_settle, GOES_ALONG},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 
@@ -67,7 +64,7 @@ static int batch_ops(struct tx *tx, const struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         const struct op *op = &batch->ops[i];
         tx->outcome->index = i;
-        int rc = (size_t)op->type < RULE_COUNT
+        int rc = (size_t)op->type < RULE_COUNT && rules[op->type].rule
                      ? rules[op->type].rule(tx, op)
                      : tx_refuse(tx, LEDGER_REFUSED, "bad_op", "There is no op %d.", (int)op->type);
         if (rc)

@@ -25,6 +25,23 @@ struct store;
 struct ledger *ledger_open(struct store *store, struct err *err);
 void ledger_close(struct ledger *ledger);
 
+/* Money and tokens, together; -1 as a limit: none. */
+struct amount {
+    int64_t micro_usd, tokens;
+};
+
+/* How much is asked of one provider of models at once and per minute, over all agents; 0: no limit.
+ * Copied; before the first apply. Whoever meets the limit is parked (rate) and waits its turn. */
+struct ledger_provider {
+    const char *name;
+    int64_t concurrent, per_minute;
+};
+void ledger_set_providers(struct ledger *ledger, const struct ledger_provider *list, size_t count);
+
+/* What is left for a task: the least of its budget's levels; -1: no limit. 0, or -1 with *err. */
+int ledger_budget_left(struct ledger *ledger, const struct task *task, struct amount *left,
+                       struct err *err);
+
 /* The ledger's clock: max(newest stored, wall at start) + boot time since; never goes back. */
 int64_t ledger_now(struct ledger *ledger);
 
@@ -32,13 +49,21 @@ int64_t ledger_now(struct ledger *ledger);
 
 enum op_type {
     OP_SUBMIT,      /* task (id, agent, caller, kind, session … set by the caller) */
-    OP_CALL_INTEND, /* call, needs fence */
+    OP_DELEGATE,    /* a tool call that another task answers, needs fence: see struct delegation */
+    OP_CALL_INTEND, /* call, needs fence; of a model also `reserve`. Where the budget has too little
+                     * left the task ends here as `budget`; where the provider is at its limit the
+                     * task is parked (rate): OK both times, outcome.state says so */
+    OP_CALL_DROP,   /* call: task, step, idx of an intended model call that the provider turned away:
+                     * its reservation goes back; needs fence */
     OP_CALL_RECORD, /* call: task, step, idx, response …, needs fence */
-    OP_PARK,        /* wait_mode + waits, needs fence */
+    OP_PARK,        /* wait_mode + waits, or `of_step`; needs fence */
     OP_FINISH,      /* handoff (+ failure), needs fence */
     OP_FAIL_TRY, /* the work failed: counts a try, queues again at retry_at or fails, needs fence */
     OP_RELEASE,  /* gives the lease back (drain): no try, no death, needs fence */
     OP_CANCEL,   /* reason; reaches the whole tree below the task */
+    OP_REASSIGN, /* task_id's work goes to reassign.task (a new task with retry_of, taking its place
+                  * in the tree: whoever waits for the old one waits for it); the old tree is
+                  * cancelled */
     OP_EFFECT,   /* effect put in the outbox */
     OP_EFFECT_STATE, /* effect: id, state, receiver_id, reason, ready_at; expects effect->fence */
     OP_EVENT,        /* event: stream (NULL: the task's), type, body. In a stream "approval:ID",
@@ -48,9 +73,6 @@ enum op_type {
     OP_REGISTER,     /* agent: id, nonce, version, pid, port, card. What it still holds is told by a
                       * ledger_extend behind it: LOST are those that it lost */
     OP_PROJECTED,    /* session: agent, key, projected */
-    OP_BUDGET_OPEN,  /* budget; with a parent its limit is reserved there */
-    OP_BUDGET_RESERVE, /* budget id + amount: spent + reserved + amount ≤ limit or REFUSED */
-    OP_BUDGET_SETTLE,  /* budget id, amount reserved before, spent now */
 };
 
 struct held {
@@ -59,20 +81,56 @@ struct held {
     const char *note; /* progress, for status; may be NULL */
 };
 
+/* What a root may spend, and the company's budget above it (NULL: none). The company's row is made
+ * when it is not there and takes the limit that is given. */
+struct root_budget {
+    struct amount limit;
+    const char *company; /* "company:2026-11-22" */
+    struct amount company_limit;
+};
+
+/* A delegation. `child` has id, agent, instruction …; parent, root, depth, path, caller, budget and
+ * ask_hash are the ledger's. The rules of the tree are looked at before anything is written, and a
+ * refusal is no failure of the batch: it becomes the call's result, {"text","is_error":true,
+ * "failure_class","code"}, and an event `delegation.refused`. With `sync` the call is then
+ * `waiting` and the child's end records it; with `async` it is recorded at once with the child's
+ * id. */
+struct delegation {
+    int64_t step, idx;
+    struct task *child; /* borrowed; NULL only with a refusal */
+    const char *mode;   /* sync, async */
+    int64_t patience_ms; /* sync: so long at most; then the call is recorded, the child goes on; 0: no
+                          * limit but the deadline */
+    struct amount limit; /* the child's own budget inside its parent's; -1: none of its own */
+    bool may_revisit;    /* the child's agent may be on the path already */
+    const char *routing; /* JSON of the decision, becomes the event `task.routed`; NULL: none */
+    const char *refused_class, *refused_code, *refused_message; /* the caller's own refusal */
+};
+
 struct op {
     enum op_type type;
     const char *task_id; /* the task the op is about (all ops that need a fence; CANCEL) */
     int64_t fence;
-    const char *root_limits; /* SUBMIT without a parent: JSON {"depth","tasks","live","wall_ms"} */
-    const char *root_budget; /* SUBMIT without a parent: budget id */
+    const char *root_limits; /* SUBMIT without a parent: JSON {"depth","tasks","live","fan_out",
+                              * "wall_ms"} */
+    const struct root_budget *root_budget; /* SUBMIT without a parent; NULL: nothing is counted */
     union {
-        struct task *task;
-        struct call *call;
+        struct task *task; /* SUBMIT; with a parent: `delegation` rules hold, a refusal is REFUSED */
+        struct delegation *delegation;
+        struct {
+            struct call *call;
+            struct amount reserve;
+        };
         struct {
             const char *mode; /* "all" or "any" */
             const struct wait *waits;
             size_t count;
+            bool of_step;  /* instead of waits: for the children of every waiting call of `step`; */
+            int64_t step;  /* where none waits any more, the task is ready again at once */
         } park;
+        struct {
+            struct task *task;
+        } reassign;
         struct {
             struct handoff *handoff;
             const char *failure_class, *failure_message; /* NULL unless blocked or failed */
@@ -93,10 +151,6 @@ struct op {
             size_t held_count;
         } reg;
         struct session *session;
-        struct {
-            struct budget *budget;
-            int64_t amount, spent;
-        } budget;
     };
 };
 
@@ -127,6 +181,8 @@ struct outcome {
     char code[40];     /* REFUSED: "key_reused", "queue_full", "budget" … */
     char message[320];
     int64_t incarnation; /* after REGISTER */
+    char state[16];      /* after OK: of the task of the last op with a fence: "working", or what the
+                          * batch made of it ("waiting", "queued", "failed" …); "" without one */
 };
 
 /* Applies the batch whole or not at all, and returns only when that is on disk. Returns 0 with
@@ -181,12 +237,14 @@ enum ledger_list {
     LIST_TASKS_OF_SESSION, /* a = agent, b = session key; terminal ones with finish number > cursor,
                             * in the order in which they ended */
     LIST_CHILDREN,         /* a = parent task id; oldest first; cursor = seq to go on above */
+    LIST_TREE,             /* a = root id; oldest first; cursor = seq to go on above */
     LIST_CALLS,            /* a = task id; by step, idx */
     LIST_WAITS,            /* a = task id */
     LIST_EFFECTS,          /* a = task id */
     LIST_EFFECTS_BY_STATE, /* a = state, oldest first */
     LIST_SESSIONS,         /* a = agent; newest first */
     LIST_AGENTS,
+    LIST_USAGE,            /* a = first day, b = last day (NULL: no bound); by day, agent, model */
 };
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
                  int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,

@@ -177,6 +177,11 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         scan.has_low = a && cursor > 0;
         scan.low = value_int(cursor + 1);
         break;
+    case LIST_TREE:
+        scan = scan_of(&task_record, "task_root", a);
+        scan.has_low = a && cursor > 0;
+        scan.low = value_int(cursor + 1);
+        break;
     case LIST_CALLS:
         scan = scan_of(&call_record, NULL, a);
         break;
@@ -195,6 +200,11 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         break;
     case LIST_AGENTS:
         scan = scan_of(&agent_record, NULL, NULL);
+        break;
+    case LIST_USAGE:
+        scan = (struct scan){.record = &usage_record, .has_low = a, .has_high = b};
+        scan.low = value_text(a);
+        scan.high = value_text(b);
         break;
     }
     if (!scan.record)

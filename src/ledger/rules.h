@@ -28,10 +28,6 @@ int rule_inbox(struct tx *tx, const struct op *op);
 /* An agent's process tells who it is; a projection is written down as done. */
 int rule_register(struct tx *tx, const struct op *op);
 int rule_projected(struct tx *tx, const struct op *op);
-/* Money is reserved before a call and settled after it; refused where too little is left. */
-int rule_budget_open(struct tx *tx, const struct op *op);
-int rule_budget_reserve(struct tx *tx, const struct op *op);
-int rule_budget_settle(struct tx *tx, const struct op *op);
 
 /* Leases ready tasks; tasks (in the caller's arena) is an array of *count. */
 struct claiming {

@@ -80,7 +80,6 @@ static void root_fill(struct tx *tx, struct root *root, const struct op *op)
     json_decref(limits);
     root->owner = op->task->caller;
     root->limits = op->root_limits;
-    root->budget = op->root_budget;
     root->deadline_at = op->task->deadline_at;
     if (wall > 0 && (!root->deadline_at || tx->now + wall < root->deadline_at))
         root->deadline_at = tx->now + wall;

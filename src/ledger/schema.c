@@ -23,6 +23,8 @@ static const struct schema_index task_indexes[] = {
     {"task_lane", {"agent", "session", "blocked", "priority", "seq"}, false, "\"blocked\"=1"},
     {"task_ended", {"agent", "session", "finish_no"}, false, "\"finish_no\">0"},
     {"task_parent", {"parent", "seq"}, false, "\"parent\" IS NOT NULL"},
+    {"task_root", {"root", "seq"}, false, NULL},
+    {"task_ask", {"root", "ask_hash", "seq"}, false, NULL},
 };
 
 static const struct schema_index wait_indexes[] = {
@@ -78,6 +80,7 @@ const struct schema_table schema_tables[] = {
     {&agent_record, true, NULL, 0},
     {&process_record, true, NULL, 0},
     {&budget_record, true, NULL, 0},
+    {&usage_record, true, NULL, 0},
     {&request_record, true, INDEXES(request_indexes)},
     {&stream_record, true, NULL, 0},
     {&meta_record, true, NULL, 0},

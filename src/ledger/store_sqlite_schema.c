@@ -18,6 +18,29 @@
  * files never walk through the steps, so the test compares both ways. */
 static const struct schema_step schema_steps[] = {
     {1, ""}, /* the first version is made from the descriptions */
+    {2, /* delegation: the tree's limits, budgets, fair queues */
+     "ALTER TABLE task ADD COLUMN \"grant\" TEXT;"
+     "ALTER TABLE task ADD COLUMN ask_hash TEXT;"
+     "ALTER TABLE task ADD COLUMN children INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE task ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE task ADD COLUMN budget TEXT;"
+     "ALTER TABLE task ADD COLUMN reserved_micro_usd INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE task ADD COLUMN reserved_tokens INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE task ADD COLUMN provider TEXT;"
+     "ALTER TABLE root ADD COLUMN model_calls INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE root ADD COLUMN tokens_in INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE root ADD COLUMN tokens_out INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE root ADD COLUMN tokens_cached INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE root ADD COLUMN cost_micro_usd INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE root ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE \"call\" ADD COLUMN child TEXT;"
+     "CREATE INDEX task_root ON task(root,seq);"
+     "CREATE INDEX task_ask ON task(root,ask_hash,seq);"
+     "CREATE TABLE usage(day TEXT NOT NULL,agent TEXT NOT NULL,model TEXT NOT NULL,"
+     "calls INTEGER NOT NULL DEFAULT 0,tokens_in INTEGER NOT NULL DEFAULT 0,"
+     "tokens_out INTEGER NOT NULL DEFAULT 0,tokens_cached INTEGER NOT NULL DEFAULT 0,"
+     "tokens_reasoning INTEGER NOT NULL DEFAULT 0,cost_micro_usd INTEGER NOT NULL DEFAULT 0,"
+     "unpriced INTEGER NOT NULL DEFAULT 0,PRIMARY KEY(day,agent,model)) STRICT, WITHOUT ROWID"},
 };
 
 static const char blob_table[] =

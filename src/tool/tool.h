@@ -9,6 +9,7 @@
 #include "base/arena.h"
 
 struct err;
+struct hub_client;
 struct tool_cancel;
 
 /* Where a tool acts: one turn of one agent. */
@@ -18,9 +19,15 @@ struct tool_place {
     const char *workspace; /* absolute; the only writable folder */
     const char *shared;    /* absolute or NULL; readable */
     const char *lock_dir;  /* where the task's lock file lies */
+    const char *shared_file; /* the one file below `shared` that this agent's tools may write (the
+                              * gatekeeper's PROJECT_STATUS.md), relative; NULL: none */
     bool exec_network;
     int64_t exec_timeout_ms;
     struct tool_cancel *cancel;
+    struct hub_client *hub; /* speaks as the agent */
+    const char *agent;      /* its id */
+    const char *session;    /* key of the session that the turn runs in */
+    int64_t intended_at;    /* when this call was intended, the hub's clock in ms; 0: just now */
 };
 
 /* A turn's switch: cancelling ends the tool that runs and refuses later ones. Thread-safe. */
@@ -33,6 +40,9 @@ struct tool_result {
     char *text; /* what the model reads, valid UTF-8, in the arena */
     bool is_error;
     json_t *details; /* new reference or NULL: for transcripts ({"exitCode":…}) */
+    json_t *park;    /* new reference or NULL: no result yet, the turn is to wait without a thread:
+                      * {"mode":"all|any","waits":[{"kind","id"|"in_ms"}]}; the tool runs again then
+                      * (only with REPEAT_FREELY) */
 };
 
 /* What is to be done about a call that was intended and never recorded (a crash in between). */
@@ -44,6 +54,7 @@ enum tool_repeat {
 
 struct tool {
     const char *name;
+    const char *group; /* the word of `tools.allow` that brings it, where that is not its own name */
     const char *description;
     const char *parameters; /* JSON Schema as text */
     enum tool_repeat repeat;
@@ -53,6 +64,10 @@ struct tool {
     /* For REPEAT_IF_UNDONE: true where the plan's outcome is already there; fills *result. */
     bool (*is_done)(const struct tool_place *, const json_t *arguments, const json_t *plan,
                     struct arena *, struct tool_result *result);
+    /* Of a tool that hands its work to another task, instead of run: the body of the batch's
+     * `delegate` operation but for "op", "task", "fence", "step", "idx" (docs/protocol.md); new
+     * reference. NULL with *err (a sentence for the model) where the arguments make no sense. */
+    json_t *(*delegate)(const struct tool_place *, const json_t *arguments, struct err *);
     /* Runs; blocks. A failure of the work is a result with is_error; 0 always, -1 with *err only
      * where the call's outcome cannot be known (the guard died): recorded as unknown. */
     int (*run)(const struct tool_place *, const json_t *arguments, struct arena *,

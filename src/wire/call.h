@@ -8,6 +8,7 @@
 #include "wire/record.h"
 
 #define CALL_INTENDED "intended"
+#define CALL_WAITING "waiting" /* another task answers it: `child` */
 #define CALL_RECORDED "recorded"
 #define CALL_UNKNOWN "unknown"
 
@@ -31,6 +32,7 @@ struct call {
     const char *price_version;
     int64_t cost_micro_usd;   /* -1: unpriced */
     int64_t intended_at, recorded_at;
+    const char *child;        /* the task that it delegated to, NULL: none */
 };
 extern const struct record call_record;
 

@@ -27,12 +27,25 @@ struct process {
 };
 extern const struct record process_record;
 
-/* Escrow: a child's limit is a reservation in its parent. limit = -1: none. */
+/* Escrow. A budget has an owner (a task's id, or "company:2026-11-22" for the company's period) and
+ * one row per unit: id "<owner>/usd" and "<owner>/tokens". Before a model call its worst price is
+ * reserved in the row of the task's owner and in every row above it; after it what was spent is
+ * booked in all of them and the rest goes back. So spent + reserved ≤ limit_value at every instant
+ * and level. limit_value = -1: no limit of its own. */
 struct budget {
     const char *id, *parent;
-    const char *unit; /* micro_usd, tokens, ms, calls */
+    const char *unit; /* micro_usd, tokens */
     int64_t limit_value, reserved, spent;
 };
 extern const struct record budget_record;
+
+/* What model calls cost, summed in the transaction that records each. */
+struct usage {
+    const char *day; /* UTC, "2026-11-22" */
+    const char *agent, *model;
+    int64_t calls, tokens_in, tokens_out, tokens_cached, tokens_reasoning;
+    int64_t cost_micro_usd, unpriced; /* money of the priced calls; number of the others */
+};
+extern const struct record usage_record;
 
 #endif

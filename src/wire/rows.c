@@ -57,6 +57,14 @@ static const struct field task_fields[] = {
     TIME(task, created_at),
     TIME(task, started_at),
     TIME(task, finished_at),
+    JSON(task, grant),
+    TEXT(task, ask_hash),
+    INT(task, children),
+    INT(task, rank),
+    TEXT(task, budget),
+    INT(task, reserved_micro_usd),
+    INT(task, reserved_tokens),
+    TEXT(task, provider),
 };
 RECORD(task, 1);
 
@@ -69,6 +77,12 @@ static const struct field root_fields[] = {
     INT(root, tasks_total),
     INT(root, tasks_live),
     TIME(root, created_at),
+    INT(root, model_calls),
+    INT(root, tokens_in),
+    INT(root, tokens_out),
+    INT(root, tokens_cached),
+    INT(root, cost_micro_usd),
+    INT(root, unpriced),
 };
 RECORD(root, 1);
 
@@ -117,6 +131,7 @@ static const struct field call_fields[] = {
     INT(call, cost_micro_usd),
     TIME(call, intended_at),
     TIME(call, recorded_at),
+    TEXT(call, child),
 };
 RECORD(call, 3);
 
@@ -213,3 +228,17 @@ static const struct field budget_fields[] = {
     INT(budget, spent),
 };
 RECORD(budget, 1);
+
+static const struct field usage_fields[] = {
+    TEXT(usage, day),
+    TEXT(usage, agent),
+    TEXT(usage, model),
+    INT(usage, calls),
+    INT(usage, tokens_in),
+    INT(usage, tokens_out),
+    INT(usage, tokens_cached),
+    INT(usage, tokens_reasoning),
+    INT(usage, cost_micro_usd),
+    INT(usage, unpriced),
+};
+RECORD(usage, 3);

@@ -58,6 +58,14 @@ struct task {
     const char *failure_message;
     int64_t finish_no;      /* its place among the ended tasks of its session, from 1; 0: not ended */
     int64_t created_at, started_at, finished_at;
+    const char *grant;    /* JSON {"tools":[…]}: what it may use at most; only narrows down the tree;
+                           * NULL: all that its agent may */
+    const char *ask_hash; /* sha256 of agent, instruction and data: the same question twice */
+    int64_t children;     /* tasks delegated by it so far */
+    int64_t rank;         /* place among the ready tasks of its agent and priority: fair by root */
+    const char *budget;   /* owner of the budget that it spends from (wire/company.h); NULL: none */
+    int64_t reserved_micro_usd, reserved_tokens; /* set aside for its open model call */
+    const char *provider; /* whose model it is asking right now; NULL: none */
 };
 extern const struct record task_record;
 
@@ -66,10 +74,13 @@ struct root {
     const char *id;     /* = id of its first task */
     const char *owner;  /* principal */
     int64_t deadline_at;
-    const char *limits; /* JSON {"depth","tasks","live","wall_ms"} */
-    const char *budget; /* budget id, NULL: none */
+    const char *limits; /* JSON {"depth","tasks","live","fan_out","wall_ms"} */
+    const char *budget; /* owner of its budget, NULL: none */
     int64_t tasks_total, tasks_live;
     int64_t created_at;
+    int64_t model_calls, tokens_in, tokens_out, tokens_cached; /* of the whole tree */
+    int64_t cost_micro_usd; /* of the priced calls */
+    int64_t unpriced;       /* model calls without a price */
 };
 extern const struct record root_record;
 
@@ -88,7 +99,8 @@ extern const struct record session_record;
 /* What a parked turn waits for. */
 struct wait {
     const char *task;
-    const char *kind; /* task approval timer rate job signal session */
+    const char *kind; /* task approval timer rate job signal; patience: the time ("<ms>:<task id>")
+                       * after which the wait for that task is given up, the task goes on */
     const char *id;   /* task id, approval id, due time in ms as text … */
     bool satisfied;
     int64_t created_at;

@@ -1,4 +1,4 @@
-/* What goes out, what comes in, what is counted: effects, inbox, events, budgets, projections. */
+/* What goes out, what comes in, what is counted: effects, inbox, events, projections. */
 #include "ledger_case.h"
 
 #include <stdio.h>
@@ -140,67 +140,6 @@ static void events_are_chained(void **state)
                      LEDGER_REFUSED);
 }
 
-static struct budget *budget_get(struct ledger_case *c, const char *id)
-{
-    struct budget *budget = arena_alloc(&c->arena, sizeof(*budget));
-    budget->id = id;
-    assert_int_equal(ledger_get(c->ledger, &budget_record, budget, &c->arena, &c->err), 0);
-    return budget;
-}
-
-static int budget_op(struct ledger_case *c, enum op_type type, struct budget budget, int64_t amount,
-                     int64_t spent)
-{
-    return case_op(c, (struct op){.type = type,
-                                  .budget = {.budget = &budget, .amount = amount, .spent = spent}});
-}
-
-static void money_is_set_aside_before_it_is_spent(void **state)
-{
-    struct ledger_case *c = *state;
-    struct budget root = {.id = "b", .unit = "micro_usd", .limit_value = 100}, of = {.id = "b"};
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, root, 0, 0), LEDGER_OK);
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, root, 0, 0), LEDGER_DUP);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, of, 60, 0), LEDGER_OK);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, of, 41, 0), LEDGER_REFUSED);
-    assert_string_equal(c->outcome.code, "budget");
-    assert_string_equal(c->outcome.message, "Budget b has 40 micro_usd left; 41 were asked for.");
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, of, -1, 0), LEDGER_REFUSED);
-    assert_int_equal(budget_op(c, OP_BUDGET_SETTLE, of, 61, 1), LEDGER_CONFLICT);
-    assert_int_equal(budget_op(c, OP_BUDGET_SETTLE, of, 60, 10), LEDGER_OK);
-    assert_int_equal(budget_get(c, "b")->reserved, 0);
-    assert_int_equal(budget_get(c, "b")->spent, 10);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, of, 90, 0), LEDGER_OK);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, of, 1, 0), LEDGER_REFUSED);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, (struct budget){.id = "x"}, 1, 0),
-                     LEDGER_NONE);
-    case_assert_clean(c);
-}
-
-static void a_child_budget_is_part_of_its_parents(void **state)
-{
-    struct ledger_case *c = *state;
-    struct budget parent = {.id = "p", .unit = "tokens", .limit_value = 100};
-    struct budget child = {.id = "c", .parent = "p", .unit = "tokens", .limit_value = 70};
-    struct budget second = {.id = "d", .parent = "p", .unit = "tokens", .limit_value = 31};
-    budget_op(c, OP_BUDGET_OPEN, parent, 0, 0);
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, child, 0, 0), LEDGER_OK);
-    assert_int_equal(budget_get(c, "p")->reserved, 70);
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, second, 0, 0), LEDGER_REFUSED);
-    second.limit_value = -1;
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, second, 0, 0), LEDGER_REFUSED);
-    second.limit_value = 5;
-    second.unit = "ms";
-    assert_int_equal(budget_op(c, OP_BUDGET_OPEN, second, 0, 0), LEDGER_REFUSED);
-    assert_string_equal(c->outcome.code, "bad_budget");
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, parent, 31, 0), LEDGER_REFUSED);
-    assert_int_equal(budget_op(c, OP_BUDGET_RESERVE, child, 70, 0), LEDGER_OK);
-    assert_int_equal(budget_op(c, OP_BUDGET_SETTLE, child, 70, 75), LEDGER_OK);
-    assert_int_equal(budget_get(c, "c")->spent, 75);
-    assert_int_equal(budget_get(c, "p")->spent, 5); /* what went over was not set aside */
-    case_assert_clean(c);
-}
-
 static void projections_only_go_on(void **state)
 {
     struct ledger_case *c = *state;
@@ -287,8 +226,6 @@ int main(void)
         CASE(an_effect_stands_or_falls_with_its_batch),
         CASE(a_message_is_taken_once),
         CASE(events_are_chained),
-        CASE(money_is_set_aside_before_it_is_spent),
-        CASE(a_child_budget_is_part_of_its_parents),
         CASE(projections_only_go_on),
         CASE(blobs_come_back),
         CASE(the_listener_hears_what_changed),

@@ -200,18 +200,22 @@ static void migration_goes_forward_after_a_copy(void **state)
 {
     struct fixture *fixture = *state;
     const struct schema_step steps[] = {
-        {1, "not SQL: an older step is not run again"},
-        {2, "ALTER TABLE budget ADD COLUMN colour TEXT; UPDATE budget SET colour='red'"},
-        {3, "ALTER TABLE budget ADD COLUMN size INTEGER NOT NULL DEFAULT 0"},
+        {SCHEMA_VERSION, "not SQL: an older step is not run again"},
+        {SCHEMA_VERSION + 1,
+         "ALTER TABLE budget ADD COLUMN colour TEXT; UPDATE budget SET colour='red'"},
+        {SCHEMA_VERSION + 2, "ALTER TABLE budget ADD COLUMN size INTEGER NOT NULL DEFAULT 0"},
     };
     run_sql(fixture, "INSERT INTO budget(id, limit_value) VALUES('b', 7)");
-    OK(sqlite_migrate_to(inside(fixture), 3, steps, 3, &fixture->err));
-    assert_int_equal(number(fixture, "PRAGMA user_version"), 3);
+    OK(sqlite_migrate_to(inside(fixture), SCHEMA_VERSION + 2, steps, 3, &fixture->err));
+    assert_int_equal(number(fixture, "PRAGMA user_version"), SCHEMA_VERSION + 2);
     assert_int_equal(number(fixture, "SELECT count(*) FROM budget WHERE colour='red' AND size=0 "
                                      "AND limit_value=7"),
                      1);
     sqlite3 *copy;
-    assert_int_equal(sqlite3_open(path_in(fixture, "ledger.db.before-v3"), &copy), SQLITE_OK);
+    char name[40];
+    snprintf(name, sizeof(name), "ledger.db.before-v%d", SCHEMA_VERSION + 2);
+    const char *copy_path = path_in(fixture, name);
+    assert_int_equal(sqlite3_open(copy_path, &copy), SQLITE_OK);
     assert_int_equal(sqlite3_exec(copy, "SELECT limit_value FROM budget", NULL, NULL, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_exec(copy, "SELECT colour FROM budget", NULL, NULL, NULL),
@@ -223,10 +227,10 @@ static void failed_migration_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
     const struct schema_step steps[] = {
-        {2, "ALTER TABLE budget ADD COLUMN colour TEXT"},
-        {3, "ALTER TABLE no_such_table ADD COLUMN x TEXT"},
+        {SCHEMA_VERSION + 1, "ALTER TABLE budget ADD COLUMN colour TEXT"},
+        {SCHEMA_VERSION + 2, "ALTER TABLE no_such_table ADD COLUMN x TEXT"},
     };
-    assert_int_equal(sqlite_migrate_to(inside(fixture), 3, steps, 2, &fixture->err), -1);
+    assert_int_equal(sqlite_migrate_to(inside(fixture), SCHEMA_VERSION + 2, steps, 2, &fixture->err), -1);
     assert_int_equal(number(fixture, "PRAGMA user_version"), SCHEMA_VERSION);
     OK(fixture->store->ops->migrate(fixture->store, &fixture->err));
 }
