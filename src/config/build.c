@@ -102,6 +102,13 @@ static const char *path_of(struct build *build, const json_t *value, const char 
     return text ? config_path(build->config->dir, text, agent, build->arena) : NULL;
 }
 
+static struct config_secret secret_of(struct build *build, const json_t *value, const char *pointer)
+{
+    return (struct config_secret){.env = text_of(build, dig(value, "env")),
+                                  .file = path_of(build, dig(value, "file"), NULL),
+                                  .at = yaml_key_place(build->document, pointer)};
+}
+
 static void build_price(struct config_model *model, const json_t *price)
 {
     if (!json_is_object(price))
@@ -121,14 +128,12 @@ static void build_model(struct build *build, struct config_model *model, const c
     model->api = text_of(build, dig(value, "api"));
     model->base_url = text_of(build, dig(value, "base_url"));
     model->file = path_of(build, dig(value, "file"), NULL);
-    model->api_key.env = text_of(build, dig(key, "env"));
-    model->api_key.file = path_of(build, dig(key, "file"), NULL);
-    char *pointer = yaml_pointer(build->arena, "/models", name);
-    model->api_key.at =
-        yaml_key_place(build->document, yaml_pointer(build->arena, pointer, "api_key"));
+    model->api_key = secret_of(build, key, arena_printf(build->arena, "/models/%s/api_key", name));
     build_price(model, dig(value, "price"));
     model->max_tokens =
         int_of(tokens ? tokens : fallback_of(build, "models.*.max_tokens"), "models.*.max_tokens");
+    model->concurrent = int_of(dig(value, "concurrent"), "models.*.concurrent");
+    model->per_minute = int_of(dig(value, "per_minute"), "models.*.per_minute");
     model->timeout_ms =
         ms_of(timeout ? timeout : fallback_of(build, "models.*.timeout"), "models.*.timeout");
 }
@@ -140,8 +145,28 @@ static void build_models(struct build *build)
     struct config_model *items =
         arena_alloc(build->arena, (json_object_size(models) + 1) * sizeof(*items));
     build->config->models = items;
-    json_object_foreach(models, name, value)
+    json_object_foreach (models, name, value)
         build_model(build, &items[build->config->model_count++], name, value);
+}
+
+static void build_webhooks(struct build *build)
+{
+    json_t *webhooks = json_object_get(build->root, "webhooks"), *value;
+    const char *name;
+    struct config_webhook *items =
+        arena_alloc(build->arena, (json_object_size(webhooks) + 1) * sizeof(*items));
+    build->config->webhooks = items;
+    json_object_foreach (webhooks, name, value) {
+        const json_t *form = dig(value, "form"), *rate = dig(value, "per_minute");
+        const char *pointer = arena_printf(build->arena, "/webhooks/%s/url", name);
+        items[build->config->webhook_count++] = (struct config_webhook){
+            .name = arena_strdup(build->arena, name),
+            .url = secret_of(build, dig(value, "url"), pointer),
+            .form = text_of(build, form ? form : fallback_of(build, "webhooks.*.form")),
+            .per_minute = int_of(rate ? rate : fallback_of(build, "webhooks.*.per_minute"),
+                                 "webhooks.*.per_minute"),
+        };
+    }
 }
 
 /* The model is taken as a whole: an agent with a primary of its own has its own fallbacks. */
@@ -176,6 +201,8 @@ static void build_agent(struct build *build, struct config_agent *agent, const c
     agent->aliases = texts_of(build, dig(value, "aliases"));
     agent->capabilities = texts_of(build, dig(value, "capabilities"));
     agent->delegates = texts_of(build, agent_setting(build, value, "delegates"));
+    agent->revisits = texts_of(build, agent_setting(build, value, "revisits"));
+    agent->deliver = text_of(build, agent_setting(build, value, "deliver"));
     build_choice(build, agent, value);
     agent->workspace = path_of(build, agent_setting(build, value, "workspace"), id);
     agent->instance = path_of(build, agent_setting(build, value, "instance"), id);
@@ -187,6 +214,17 @@ static void build_agent(struct build *build, struct config_agent *agent, const c
     build_heartbeat(build, agent, value);
 }
 
+/* Puts ids in the place of aliases, "!" kept: from here on one agent has one word. */
+static void resolve_aliases(struct build *build, const char *const *list)
+{
+    for (const char **text = (const char **)list; *text; text++) {
+        bool denies = **text == '!';
+        const struct config_agent *agent = config_agent(build->config, *text + denies);
+        if (agent)
+            *text = denies ? arena_printf(build->arena, "!%s", agent->id) : agent->id;
+    }
+}
+
 static void build_agents(struct build *build)
 {
     json_t *agents = json_object_get(build->root, "agents"), *value;
@@ -194,8 +232,12 @@ static void build_agents(struct build *build)
     struct config_agent *items =
         arena_alloc(build->arena, (json_object_size(agents) + 1) * sizeof(*items));
     build->config->agents = items;
-    json_object_foreach(agents, id, value)
+    json_object_foreach (agents, id, value)
         build_agent(build, &items[build->config->agent_count++], id, value);
+    for (size_t i = 0; i < build->config->agent_count; i++) {
+        resolve_aliases(build, items[i].delegates);
+        resolve_aliases(build, items[i].revisits);
+    }
 }
 
 static void build_people(struct build *build)
@@ -205,8 +247,8 @@ static void build_people(struct build *build)
     struct config_person *items =
         arena_alloc(build->arena, (json_object_size(people) + 1) * sizeof(*items));
     build->config->people = items;
-    json_object_foreach(people, id, value) items[build->config->person_count++] =
-        (struct config_person){
+    json_object_foreach (people, id, value)
+        items[build->config->person_count++] = (struct config_person){
             .id = arena_strdup(build->arena, id),
             .roles = texts_of(build, dig(value, "roles")),
             .local = json_is_true(dig(value, "local")),
@@ -231,12 +273,32 @@ static void build_company(struct build *build)
     config->hub_address = address.host;
     config->hub_port = address.port;
     config->hooks_path = route ? value_route(route, build->arena) : NULL;
+}
+
+/* After the agents: the gatekeeper may be named by an alias. */
+static void build_shared(struct build *build)
+{
+    struct config *config = build->config;
+    const char *gatekeeper = text_of(build, dig(build->root, "shared.gatekeeper"));
+    const struct config_agent *agent = config_agent(config, gatekeeper);
     config->shared_dir = path_of(build, dig(build->root, "shared.dir"), NULL);
-    config->shared_gatekeeper = text_of(build, dig(build->root, "shared.gatekeeper"));
+    config->shared_gatekeeper = agent ? agent->id : gatekeeper;
+}
+
+static void build_limits(struct build *build)
+{
+    struct config *config = build->config;
+    const json_t *tokens = dig(build->root, "limits.tokens");
     config->limit_depth = int_of(setting(build, "limits.depth"), "limits.depth");
     config->limit_tasks = int_of(setting(build, "limits.tasks"), "limits.tasks");
     config->limit_live = int_of(setting(build, "limits.live"), "limits.live");
+    config->limit_fan_out = int_of(setting(build, "limits.fan_out"), "limits.fan_out");
     config->limit_wall_ms = ms_of(setting(build, "limits.wall"), "limits.wall");
+    config->limit_tokens = tokens ? int_of(tokens, "limits.tokens") : -1;
+    config->limit_micro_usd = config->budget_micro_usd = -1;
+    value_usd(dig(build->root, "limits.usd"), &config->limit_micro_usd);
+    value_usd(dig(build->root, "budget.usd"), &config->budget_micro_usd);
+    config->budget_per = text_of(build, setting(build, "budget.per"));
 }
 
 void config_build(struct config *config, const struct yaml_document *document)
@@ -244,8 +306,11 @@ void config_build(struct config *config, const struct yaml_document *document)
     struct build build = {config, &config->arena, document, document->root, NULL, json_object()};
     build.defaults = json_object_get(document->root, "defaults");
     build_company(&build);
+    build_limits(&build);
     build_models(&build);
+    build_webhooks(&build);
     build_agents(&build);
+    build_shared(&build);
     build_people(&build);
     json_decref(build.fallbacks);
 }

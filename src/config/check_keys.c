@@ -154,6 +154,8 @@ static bool text_fits(const struct config_key *key, const char *text)
     case KEY_TARGET:
         return !value_has_control(text) && ((str_starts(text, "channel:") && text[8]) ||
                                             (str_starts(text, "user:") && text[5]));
+    case KEY_DELIVER:
+        return str_starts(text, WEBHOOK_PREFIX) && value_is_provider(text + strlen(WEBHOOK_PREFIX));
     case KEY_ID:
     case KEY_AGENT:
         return value_is_id(text);
@@ -369,14 +371,9 @@ static void check_scalar(struct check *check, const struct item *item)
 
 static void check_item(struct check *check, const struct item *item)
 {
-    if (item->key->protects) {
-        finding_error(check->findings, yaml_key_place(check->document, item->pointer),
-                      "%s: not supported yet; this version would not hold it", item->name);
-        finding_hint(check->findings, "remove it, and set the limit at the model's provider");
-    } else if (item->key->later) {
+    if (item->key->later)
         finding_warn(check->findings, yaml_key_place(check->document, item->pointer),
                      "%s: not supported yet; this version does nothing with it", item->name);
-    }
     if (item->key->list)
         check_list(check, item);
     else if (item->key->kind == KEY_MAP || item->key->kind == KEY_NAMED)

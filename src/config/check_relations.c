@@ -133,7 +133,9 @@ static void check_known_agent(struct relations *all, const char *name, const cha
         finding_hint(all->findings, "did you mean \"%s\"?", near);
 }
 
-static void check_delegates(struct relations *all, const char *pointer, const json_t *list)
+/* The agents that `delegates` or `revisits` names, in `defaults` or with one agent. */
+static void check_named_agents(struct relations *all, const char *pointer, const char *key,
+                               const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *text = json_string_value(json_array_get(list, i));
@@ -141,25 +143,85 @@ static void check_delegates(struct relations *all, const char *pointer, const js
             continue;
         text += *text == '!';
         if (*text && strcmp(text, "*") != 0)
-            check_known_agent(all, "delegates", text,
-                              yaml_place(all->document,
-                                         arena_printf(all->arena, "%s/delegates/%zu", pointer, i)));
+            check_known_agent(
+                all, key, text,
+                yaml_place(all->document, arena_printf(all->arena, "%s/%s/%zu", pointer, key, i)));
     }
+}
+
+static void check_deliver(struct relations *all, const char *pointer, const char *text)
+{
+    size_t prefix = strlen(WEBHOOK_PREFIX);
+    if (!text || !str_starts(text, WEBHOOK_PREFIX) || config_destination(all->config, text))
+        return;
+    const char **names = arena_alloc(all->arena, (all->config->webhook_count + 1) * sizeof(*names));
+    for (size_t i = 0; i < all->config->webhook_count; i++)
+        names[i] = all->config->webhooks[i].name;
+    const char *near = str_nearest(text + prefix, names);
+    finding_error(all->findings,
+                  yaml_place(all->document, arena_printf(all->arena, "%s/deliver", pointer)),
+                  "deliver: there is no webhook \"%s\"", text + prefix);
+    if (near)
+        finding_hint(all->findings, "did you mean \"%s%s\"?", WEBHOOK_PREFIX, near);
+    else
+        finding_hint(all->findings, "add it: webhooks: { %s: { url: { file: … } } }",
+                     text + prefix);
+}
+
+/* What `defaults` or one agent, at `pointer`, names. */
+static void check_settings(struct relations *all, const char *pointer, const json_t *settings)
+{
+    check_named_agents(all, pointer, "delegates", json_object_get(settings, "delegates"));
+    check_named_agents(all, pointer, "revisits", json_object_get(settings, "revisits"));
+    check_deliver(all, pointer, json_string_value(json_object_get(settings, "deliver")));
 }
 
 static void check_references(struct relations *all)
 {
     const json_t *agents = json_object_get(all->document->root, "agents");
-    check_delegates(all, "/defaults",
-                    json_object_get(json_object_get(all->document->root, "defaults"), "delegates"));
+    const char *gatekeeper = all->config->shared_gatekeeper;
+    struct place at = yaml_place(all->document, "/shared/gatekeeper");
+    check_settings(all, "/defaults", json_object_get(all->document->root, "defaults"));
     for (size_t i = 0; i < all->config->agent_count; i++) {
         const char *id = all->config->agents[i].id;
-        check_delegates(all, agent_pointer(all, id, ""),
-                        json_object_get(json_object_get(agents, id), "delegates"));
+        check_settings(all, agent_pointer(all, id, ""), json_object_get(agents, id));
     }
-    if (all->config->shared_gatekeeper)
-        check_known_agent(all, "gatekeeper", all->config->shared_gatekeeper,
-                          yaml_place(all->document, "/shared/gatekeeper"));
+    if (gatekeeper)
+        check_known_agent(all, "gatekeeper", gatekeeper, at);
+    if (gatekeeper && !all->config->shared_dir) {
+        finding_error(all->findings, at, "gatekeeper: there is no shared folder to keep");
+        finding_hint(all->findings, "add it: shared: { dir: workspaces/shared, … }");
+    }
+}
+
+/* An amount of USD is only held where every call has a price. */
+static void check_priced(struct relations *all, const char *name, const char *pointer)
+{
+    struct place at = yaml_place(all->document, pointer);
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const struct config_agent *agent = &all->config->agents[i];
+        const char *slash = agent->model ? strchr(agent->model, '/') : NULL;
+        const struct config_model *model =
+            slash ? config_model(all->config, arena_memdup(all->arena, agent->model,
+                                                           (size_t)(slash - agent->model)))
+                  : NULL;
+        if (!model || model->priced)
+            continue;
+        finding_error(all->findings, at,
+                      "%s: agent %s thinks with %s, and provider %s has no price: this could not "
+                      "be held",
+                      name, agent->id, agent->model, model->name);
+        finding_hint(all->findings, "add models.%s.price: { in: …, out: … } (0 where it is free)",
+                     model->name);
+    }
+}
+
+static void check_money(struct relations *all)
+{
+    if (all->config->budget_micro_usd >= 0)
+        check_priced(all, "budget.usd", "/budget/usd");
+    if (all->config->limit_micro_usd >= 0)
+        check_priced(all, "limits.usd", "/limits/usd");
 }
 
 /* Whose word `alias` already is, among ids and the aliases before it; NULL when it is free. */
@@ -317,6 +379,7 @@ void check_relations(const struct yaml_document *document, const struct config *
     struct relations all = {document, config, findings, findings->arena};
     check_models(&all);
     check_references(&all);
+    check_money(&all);
     check_aliases(&all);
     check_ports(&all);
     check_folders(&all);

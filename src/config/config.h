@@ -31,6 +31,8 @@ struct config_model { /* a provider: how to reach models */
     int64_t concurrent, per_minute;            /* calls of all agents together; 0: no limit */
 };
 
+#define WEBHOOK_PREFIX "webhook:" /* of a destination: "webhook:NAME" */
+
 struct config_webhook { /* where results are posted to people outside */
     const char *name;
     struct config_secret url;
@@ -45,8 +47,8 @@ struct config_agent {
     const char *const *capabilities;
     const char *const *delegates; /* ids (aliases resolved), "*", "!id" */
     const char *const *revisits;  /* ids that it may ask again although they are on the path */
-    const char *deliver;          /* "webhook:NAME": where its answers go by default; NULL: nowhere */
-    const char *model; /* primary: "provider/model" */
+    const char *deliver; /* "webhook:NAME": where its answers go by default; NULL: nowhere */
+    const char *model;   /* primary: "provider/model" */
     const char *const *fallbacks;
     const char *workspace, *instance; /* absolute */
     const char *const *tools_allow;
@@ -107,10 +109,14 @@ void config_free(struct config *config);
 const struct config_agent *config_agent(const struct config *config, const char *id_or_alias);
 const struct config_model *config_model(const struct config *config, const char *provider);
 
-/* May `caller` ask `target` (agent ids)? Its `delegates` decide: "!x" wins whatever the order; itself
- * always. */
+/* May `caller` ask `target` (agent ids)? Its `delegates` decide: "!x" wins whatever the order;
+ * itself always. */
 bool config_may_delegate(const struct config *config, const char *caller, const char *target);
 const struct config_webhook *config_webhook(const struct config *config, const char *name);
+
+/* The same for a destination, "webhook:NAME"; NULL where it is none of the company's. */
+const struct config_webhook *config_destination(const struct config *config,
+                                                const char *destination);
 
 /* True where nothing changes what the agent's process must know: compared by `reload`. The provider
  * of its model is compared with config_model_equal(). */
@@ -118,7 +124,8 @@ bool config_agent_equal(const struct config_agent *a, const struct config_agent 
 bool config_model_equal(const struct config_model *a, const struct config_model *b);
 
 /* Looks whether every secret that a provider names can be read: a missing one is an error where an
- * agent's primary model needs it, else a warning. For `hq up`, before anything starts. Reads files.
+ * agent's primary model needs it, else a warning; so is a webhook's URL that is missing or none.
+ * For `hq up`, before anything starts. Reads files.
  */
 void config_check_secrets(const struct config *config, struct arena *arena,
                           struct finding **findings, size_t *count);

@@ -35,24 +35,55 @@ static json_t *usd_json(int64_t micro)
     return micro % 1000000 ? json_real((double)micro / 1e6) : json_integer(micro / 1000000);
 }
 
+/* Where a secret lies, never what it is. */
+static json_t *secret_json(const struct config_secret *secret)
+{
+    json_t *object = json_object();
+    json_set_text(object, "env", secret->env);
+    json_set_text(object, "file", secret->file);
+    return object;
+}
+
+static json_t *webhooks_json(const struct config *config)
+{
+    json_t *webhooks = json_object();
+    for (size_t i = 0; i < config->webhook_count; i++) {
+        const struct config_webhook *webhook = &config->webhooks[i];
+        json_object_set_new(webhooks, webhook->name,
+                            json_pack("{s:o,s:s,s:I}", "url", secret_json(&webhook->url), "form",
+                                      webhook->form, "per_minute",
+                                      (json_int_t)webhook->per_minute));
+    }
+    return webhooks;
+}
+
+static json_t *budget_json(const struct config *config)
+{
+    json_t *budget = json_object();
+    if (config->budget_micro_usd >= 0)
+        json_object_set_new(budget, "usd", usd_json(config->budget_micro_usd));
+    json_set_text(budget, "per", config->budget_per);
+    return budget;
+}
+
 static json_t *model_json(const struct config_model *model)
 {
     json_t *object = json_object();
     json_set_text(object, "api", model->api);
     json_set_text(object, "base_url", model->base_url);
     json_set_text(object, "file", model->file);
-    if (model->api_key.env || model->api_key.file) {
-        json_t *key = json_object();
-        json_set_text(key, "env", model->api_key.env);
-        json_set_text(key, "file", model->api_key.file);
-        json_object_set_new(object, "api_key", key);
-    }
+    if (model->api_key.env || model->api_key.file)
+        json_object_set_new(object, "api_key", secret_json(&model->api_key));
     if (model->priced)
         json_object_set_new(object, "price",
                             json_pack("{s:o,s:o,s:o}", "in", usd_json(model->price_in), "out",
                                       usd_json(model->price_out), "cached",
                                       usd_json(model->price_cached)));
     json_object_set_new(object, "max_tokens", json_integer(model->max_tokens));
+    if (model->concurrent)
+        json_object_set_new(object, "concurrent", json_integer(model->concurrent));
+    if (model->per_minute)
+        json_object_set_new(object, "per_minute", json_integer(model->per_minute));
     json_object_set_new(object, "timeout", duration_json(model->timeout_ms));
     return object;
 }
@@ -82,6 +113,8 @@ static json_t *agent_json(const struct config_agent *agent)
     json_object_set_new(object, "tools", tools_json(agent));
     json_object_set_new(object, "turns", json_integer(agent->turns));
     json_object_set_new(object, "delegates", texts_json(agent->delegates));
+    json_object_set_new(object, "revisits", texts_json(agent->revisits));
+    json_set_text(object, "deliver", agent->deliver);
     if (agent->heartbeat_every_ms)
         json_object_set_new(heartbeat, "every", duration_json(agent->heartbeat_every_ms));
     json_set_text(heartbeat, "target", agent->heartbeat_target);
@@ -95,7 +128,12 @@ static json_t *limits_json(const struct config *config)
     json_object_set_new(limits, "depth", json_integer(config->limit_depth));
     json_object_set_new(limits, "tasks", json_integer(config->limit_tasks));
     json_object_set_new(limits, "live", json_integer(config->limit_live));
+    json_object_set_new(limits, "fan_out", json_integer(config->limit_fan_out));
     json_object_set_new(limits, "wall", duration_json(config->limit_wall_ms));
+    if (config->limit_micro_usd >= 0)
+        json_object_set_new(limits, "usd", usd_json(config->limit_micro_usd));
+    if (config->limit_tokens >= 0)
+        json_object_set_new(limits, "tokens", json_integer(config->limit_tokens));
     return limits;
 }
 
@@ -129,6 +167,8 @@ static json_t *company_json(const struct config *config)
     json_object_set_new(root, "shared", shared);
     json_object_set_new(root, "hooks", json_pack("{s:s}", "path", config->hooks_path));
     json_object_set_new(root, "limits", limits_json(config));
+    json_object_set_new(root, "budget", budget_json(config));
+    json_object_set_new(root, "webhooks", webhooks_json(config));
     json_object_set_new(root, "people", people_json(config));
     return root;
 }

@@ -16,11 +16,12 @@
 enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
 
 static const struct config_key tools_keys[] = {
-    {"allow", KEY_WORD, .list = true, .fallback = "[read, write, edit, exec]",
-     .words = WORDS("read", "write", "edit", "exec"),
-     .later_words = WORDS("process", "web_fetch", "message", "delegate", "task", "workflow",
-                          "memory_search", "memory_get", "sessions_list", "sessions_history",
-                          "sessions_send", "sessions_spawn", "cron"),
+    {"allow", KEY_WORD, .list = true, .fallback = "[read, write, edit, exec, delegate]",
+     .words = WORDS("read", "write", "edit", "exec", "delegate", "task_status", "task_wait",
+                    "task_cancel", "report", "agents_list", "sessions_list", "sessions_history",
+                    "sessions_send", "sessions_spawn"),
+     .later_words = WORDS("process", "web_fetch", "message", "task", "workflow", "memory_search",
+                          "memory_get", "cron"),
      .doc = "The tools that the agent may use. An empty list is none."},
     {"exec", KEY_MAP, .strict = true, .doc = "How commands of the tool `exec` run.",
      .keys =
@@ -65,14 +66,16 @@ static const struct config_key heartbeat_keys[] = {
          .min = 1,                                                                                 \
          .max = LIMIT_TURNS_AT_ONCE,                                                               \
          .doc = "How many turns the agent may run at once."},                                      \
-        {"delegates",                                                                              \
-         KEY_DELEGATE,                                                                             \
-         .list = true,                                                                             \
-         .later = true,                                                                            \
-         .fallback = "[]",                                                                         \
+        {"delegates", KEY_DELEGATE, .list = true, .fallback = "[]",                                \
          .doc =                                                                                    \
              "Whom the agent may ask: ids, `\"*\"` for all, `\"!id\"` for all but that one (it "   \
              "wins, whatever the order)."},                                                        \
+        {"revisits", KEY_AGENT, .list = true, .fallback = "[]",                                    \
+         .doc = "Whom the agent may ask although they are already at work further up in the same " \
+                "request."},                                                                       \
+        {"deliver", KEY_DELIVER,                                                                   \
+         .doc = "Where the agent's answers are sent: `webhook:NAME`. Absent: nowhere, unless a "   \
+                "request says so."},                                                               \
     {                                                                                              \
         "heartbeat", KEY_MAP, .later = true, .keys = heartbeat_keys,                               \
                               .doc = "A regular look around."                                      \
@@ -118,6 +121,19 @@ static const struct config_key provider_keys[] = {
      .doc = "The longest answer to ask for, in tokens."},
     {"timeout", KEY_DURATION, .fallback = "10m", .min = SECOND, .max = DAY,
      .doc = "The longest time for one call of the model."},
+    {"concurrent", KEY_INT, .min = 1, .max = 1000,
+     .doc = "How many calls all agents together may have open. Absent: no limit."},
+    {"per_minute", KEY_INT, .min = 1, .max = 100000,
+     .doc = "How many calls all agents together may begin in a minute. Absent: no limit."},
+    {0}};
+
+static const struct config_key webhook_keys[] = {
+    {"url", KEY_MAP, .required = true, .strict = true, .secret = true, .keys = secret_keys,
+     .doc = "Where the URL lies, `{ env: NAME }` or `{ file: PATH }`: whoever knows it may post."},
+    {"form", KEY_WORD, .fallback = "cloudevents", .words = WORDS("cloudevents", "discord"),
+     .doc = "What is posted: a CloudEvent, or a message for Discord's incoming webhooks."},
+    {"per_minute", KEY_INT, .fallback = "30", .min = 1, .max = 6000,
+     .doc = "How many posts may begin in a minute."},
     {0}};
 
 static const struct config_key person_keys[] = {
@@ -138,6 +154,8 @@ static const struct config_key root_keys[] = {
      .doc = "Who works with the company. Without an entry the owner has every role."},
     {"models", KEY_NAMED, .keys = provider_keys,
      .doc = "Providers of models, by a name of your choice: a model is `provider/name`."},
+    {"webhooks", KEY_NAMED, .keys = webhook_keys,
+     .doc = "Where results are posted to people outside, by a name of your choice."},
     {"defaults", KEY_MAP, .keys = default_keys,
      .doc = "Settings of every agent that does not say otherwise."},
     {"agents", KEY_NAMED, .required = true, .keys = agent_keys,
@@ -146,8 +164,8 @@ static const struct config_key root_keys[] = {
      .keys =
          KEYS({"dir", KEY_PATH,
                .doc = "The folder: the tools of every agent may read it, and none may write it."},
-              {"gatekeeper", KEY_AGENT, .later = true,
-               .doc = "The one agent that may write its status."})},
+              {"gatekeeper", KEY_AGENT,
+               .doc = "The one agent whose tools may write its PROJECT_STATUS.md."})},
     {"limits", KEY_MAP, .doc = "What one request may grow to.",
      .keys = KEYS({"depth", KEY_INT, .fallback = "4", .min = 1, .max = 16,
                    .doc = "How deep delegation may go."},
@@ -155,10 +173,15 @@ static const struct config_key root_keys[] = {
                    .doc = "How many tasks a request may have in total."},
                   {"live", KEY_INT, .fallback = "16", .min = 1, .max = 1000,
                    .doc = "How many of them may be unfinished at once."},
+                  {"fan_out", KEY_INT, .fallback = "16", .min = 1, .max = 1000,
+                   .doc = "How many tasks one task may delegate."},
                   {"wall", KEY_DURATION, .fallback = "2h", .min = SECOND, .max = INT64_C(31) * DAY,
-                   .doc = "How long a request may take."})},
-    {"budget", KEY_MAP, .later = true, .protects = true, .doc = "What the company may spend.",
-     .keys = KEYS({"usd", KEY_USD, .doc = "The amount in USD."},
+                   .doc = "How long a request may take."},
+                  {"usd", KEY_USD, .doc = "How much money a request may spend. Absent: no limit."},
+                  {"tokens", KEY_INT, .min = 1, .max = INT64_C(1000000000000),
+                   .doc = "How many tokens a request may read and write. Absent: no limit."})},
+    {"budget", KEY_MAP, .strict = true, .doc = "What the company may spend.",
+     .keys = KEYS({"usd", KEY_USD, .required = true, .doc = "The amount in USD."},
                   {"per", KEY_WORD, .fallback = "day",
                    .words = WORDS("hour", "day", "week", "month"), .doc = "The time it is for."})},
     {"hooks", KEY_MAP, .doc = "Each agent's door for programs.",
@@ -276,6 +299,7 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
         [KEY_MODEL] = "a model (provider/name)",
         [KEY_ENV] = "the name of an environment variable",
         [KEY_TARGET] = "a target (channel:… or user:…)",
+        [KEY_DELIVER] = "a destination (webhook:NAME)",
         [KEY_ID] = "an id (a-z, 0-9 and -, at most 40)",
         [KEY_AGENT] = "an agent",
         [KEY_DELEGATE] = "an agent, \"*\" or \"!agent\"",

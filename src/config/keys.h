@@ -26,6 +26,7 @@ enum key_kind {
     KEY_MODEL,    /* provider/name */
     KEY_ENV,      /* the name of an environment variable */
     KEY_TARGET,   /* channel:… or user:… */
+    KEY_DELIVER,  /* webhook:NAME */
     KEY_ID,       /* a-z 0-9 - */
     KEY_AGENT,    /* an agent's id or alias */
     KEY_DELEGATE, /* an agent, "*", "!agent" */
@@ -38,7 +39,6 @@ struct config_key {
     bool list;     /* a list of such values */
     bool required; /* where its map is there */
     bool later;    /* known, but this version does not act on it: warned */
-    bool protects; /* with `later`: relied on, so refused rather than warned about */
     bool strict;   /* of a map: an unknown key may be a protection, so it is an error */
     bool secret;   /* never shown */
     int64_t min, max;

@@ -187,6 +187,41 @@ const struct config_model *config_model(const struct config *config, const char 
     return NULL;
 }
 
+const struct config_webhook *config_webhook(const struct config *config, const char *name)
+{
+    for (size_t i = 0; name && i < config->webhook_count; i++)
+        if (strcmp(config->webhooks[i].name, name) == 0)
+            return &config->webhooks[i];
+    return NULL;
+}
+
+const struct config_webhook *config_destination(const struct config *config,
+                                                const char *destination)
+{
+    if (!destination || !str_starts(destination, WEBHOOK_PREFIX))
+        return NULL;
+    return config_webhook(config, destination + strlen(WEBHOOK_PREFIX));
+}
+
+bool config_may_delegate(const struct config *config, const char *caller, const char *target)
+{
+    const struct config_agent *from = config_agent(config, caller);
+    const struct config_agent *to = config_agent(config, target);
+    bool allowed = from && from == to;
+    if (!from || !to)
+        return false;
+    for (const char *const *word = from->delegates; *word; word++) {
+        bool denies = **word == '!';
+        const char *whom = *word + denies;
+        if (!str_eq(whom, "*") && !str_eq(whom, to->id))
+            continue;
+        if (denies)
+            return from == to;
+        allowed = true;
+    }
+    return allowed;
+}
+
 static bool texts_equal(const char *const *a, const char *const *b)
 {
     for (; *a && *b; a++, b++)
@@ -199,7 +234,8 @@ bool config_agent_equal(const struct config_agent *a, const struct config_agent 
 {
     return str_eq(a->id, b->id) && str_eq(a->name, b->name) && a->port == b->port &&
            texts_equal(a->aliases, b->aliases) && texts_equal(a->capabilities, b->capabilities) &&
-           texts_equal(a->delegates, b->delegates) && str_eq(a->model, b->model) &&
+           texts_equal(a->delegates, b->delegates) && texts_equal(a->revisits, b->revisits) &&
+           str_eq(a->deliver, b->deliver) && str_eq(a->model, b->model) &&
            texts_equal(a->fallbacks, b->fallbacks) && str_eq(a->workspace, b->workspace) &&
            str_eq(a->instance, b->instance) && texts_equal(a->tools_allow, b->tools_allow) &&
            a->exec_network == b->exec_network && a->exec_timeout_ms == b->exec_timeout_ms &&
@@ -214,5 +250,6 @@ bool config_model_equal(const struct config_model *a, const struct config_model 
            str_eq(a->api_key.file, b->api_key.file) && a->priced == b->priced &&
            a->price_in == b->price_in && a->price_out == b->price_out &&
            a->price_cached == b->price_cached && a->max_tokens == b->max_tokens &&
-           a->timeout_ms == b->timeout_ms;
+           a->timeout_ms == b->timeout_ms && a->concurrent == b->concurrent &&
+           a->per_minute == b->per_minute;
 }

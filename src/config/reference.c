@@ -61,6 +61,7 @@ static json_t *schema_one(const struct config_key *key)
         [KEY_MODEL] = "^[^/ ]+/[^ ]+$",
         [KEY_ENV] = "^[A-Za-z_][A-Za-z0-9_]*$",
         [KEY_TARGET] = "^(channel|user):.+$",
+        [KEY_DELIVER] = "^webhook:[a-z0-9][a-z0-9_-]{0,39}$",
         [KEY_ID] = ID_PATTERN,
         [KEY_AGENT] = ID_PATTERN,
         [KEY_DELEGATE] = "^!?(\\*|[a-z0-9][a-z0-9-]{0,39})$",

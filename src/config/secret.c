@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "config/secret.h"
+#include "config/values.h"
 
 enum { SECRET_MAX = 16384, TOKEN_DIGITS = 64 };
 
@@ -222,6 +223,18 @@ char *secret_resolve(const struct config_secret *secret, struct arena *arena, st
     return NULL;
 }
 
+char *secret_webhook_url(const struct config_webhook *webhook, struct arena *arena, struct err *err)
+{
+    char *url = secret_resolve(&webhook->url, arena, err);
+    if (!url || value_is_url(url))
+        return url;
+    err_set(err, "secret", "what %s %s holds is not a URL that starts with http:// or https://",
+            webhook->url.env ? "the environment variable" : "the file",
+            webhook->url.env ? webhook->url.env : webhook->url.file);
+    err_hint(err, "it must carry no name or password and nothing but the URL");
+    return NULL;
+}
+
 static bool is_primary(const struct config *config, const struct config_model *model)
 {
     size_t len = strlen(model->name);
@@ -231,6 +244,19 @@ static bool is_primary(const struct config *config, const struct config_model *m
             return true;
     }
     return false;
+}
+
+static void check_webhook(const struct config_webhook *webhook, struct findings *found)
+{
+    struct arena scratch = {0};
+    struct err err;
+    if (!secret_webhook_url(webhook, &scratch, &err)) {
+        finding_warn(found, webhook->url.at, "%s%s: %s", WEBHOOK_PREFIX, webhook->name,
+                     err.message);
+        if (*err.hint)
+            finding_hint(found, "%s", err.hint);
+    }
+    arena_fini(&scratch);
 }
 
 void config_check_secrets(const struct config *config, struct arena *arena,
@@ -253,6 +279,8 @@ void config_check_secrets(const struct config *config, struct arena *arena,
         }
         arena_fini(&scratch);
     }
+    for (size_t i = 0; i < config->webhook_count; i++)
+        check_webhook(&config->webhooks[i], &found);
     *findings = found.items;
     *count = found.count;
 }

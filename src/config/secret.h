@@ -19,4 +19,9 @@ char *secret_read(const struct config *config, const char *name, struct arena *a
 /* Resolves a reference (env or file). NULL with *err where it is missing. */
 char *secret_resolve(const struct config_secret *secret, struct arena *arena, struct err *err);
 
+/* Resolves the URL of a webhook and looks whether it is one (http or https, no user information).
+ * NULL with *err, which never repeats the URL: whoever knows it may post. */
+char *secret_webhook_url(const struct config_webhook *webhook, struct arena *arena,
+                         struct err *err);
+
 #endif

@@ -139,6 +139,34 @@ static void only_a_primary_models_secret_must_be_there(void **state)
     assert_false(findings[1].is_error);
 }
 
+static void a_webhooks_url_is_read_and_never_repeated(void **state)
+{
+    struct err err;
+    struct finding *findings;
+    size_t count;
+    const struct config_webhook webhooks[] = {
+        {.name = "team", .url = {.file = in_dir("team.url"), .at = {4, 2}}},
+        {.name = "ops", .url = {.env = "HQ_TEST_HOOK", .at = {5, 2}}},
+    };
+    put_file(in_dir("team.url"), "https://h.example/hook/hunter22\n", 0600);
+    assert_string_equal(secret_webhook_url(&webhooks[0], &arena, &err),
+                        "https://h.example/hook/hunter22");
+    setenv("HQ_TEST_HOOK", "gopher://hunter22", 1);
+    assert_null(secret_webhook_url(&webhooks[1], &arena, &err));
+    assert_non_null(strstr(err.message, "HQ_TEST_HOOK"));
+    assert_null(strstr(err.message, "hunter22"));
+    config.models = NULL;
+    config.model_count = 0;
+    config.webhooks = webhooks;
+    config.webhook_count = 2;
+    config_check_secrets(&config, &arena, &findings, &count);
+    assert_int_equal(count, 1);
+    assert_false(findings[0].is_error); /* nothing needs it until something is delivered */
+    assert_int_equal(findings[0].line, 5);
+    assert_null(strstr(findings[0].message, "hunter22"));
+    config.webhook_count = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(references_are_resolved, setup, teardown),
         cmocka_unit_test_setup_teardown(only_a_primary_models_secret_must_be_there, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_webhooks_url_is_read_and_never_repeated, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
