@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "client/hub_client.h"
+#include "client/task_channel.h"
 #include "net/fetch.h"
 
 enum { BACKOFF_FIRST_MS = 20, BACKOFF_MAX_MS = 500, SHORTEST_TRY_MS = 1000 };
@@ -19,6 +20,7 @@ enum { BACKOFF_FIRST_MS = 20, BACKOFF_MAX_MS = 500, SHORTEST_TRY_MS = 1000 };
 struct hub_client {
     struct fetch *fetch; /* borrowed */
     char *state_dir, *token;
+    int task_fd; /* borrowed; -1: speaks to the hub itself */
 };
 
 /* One call's constant part, so that the functions below stay small. */
@@ -35,6 +37,14 @@ struct hub_client *hub_client_open(struct fetch *fetch, const char *state_dir, c
     client->fetch = fetch;
     client->state_dir = mem_strdup(state_dir);
     client->token = mem_strdup(token);
+    client->task_fd = -1;
+    return client;
+}
+
+struct hub_client *hub_client_open_task(int fd)
+{
+    struct hub_client *client = mem_zalloc(sizeof(*client));
+    client->task_fd = fd;
     return client;
 }
 
@@ -56,23 +66,23 @@ static enum hub_outcome outcome_of_error(int status, const struct err *err)
     return HUB_REFUSED;
 }
 
-static void error_from_body(const struct fetch_response *response, struct err *err)
+static void error_from_body(int status, const json_t *body, struct err *err)
 {
-    json_t *body = json_parse(buf_text(&response->body), response->body.len, NULL);
     const json_t *error = json_object_get(body, "error");
     err_set(err, json_get_text(error, "code", "http_error"), "%s",
             json_get_text(error, "message", "the hub refused the request"));
     err_hint(err, "%s", json_get_text(error, "hint", ""));
     if (!error)
-        err_set(err, "http_error", "the hub answered %d", response->status);
-    json_decref(body);
+        err_set(err, "http_error", "the hub answered %d", status);
 }
 
 static enum hub_outcome read_answer(const struct fetch_response *response, json_t **answer,
                                     struct err *err)
 {
     if (response->status < 200 || response->status > 299) {
-        error_from_body(response, err);
+        json_t *body = json_parse(buf_text(&response->body), response->body.len, NULL);
+        error_from_body(response->status, body, err);
+        json_decref(body);
         return outcome_of_error(response->status, err);
     }
     *answer = json_parse(buf_text(&response->body), response->body.len, err);
@@ -164,10 +174,56 @@ static enum hub_outcome call_with(struct hub_client *client, const char *token, 
     return outcome;
 }
 
+static enum hub_outcome read_task_answer(json_t *whole, json_t **answer, int *http_status,
+                                         struct err *err)
+{
+    int status = (int)json_get_int(whole, "status", 0);
+    json_t *body = json_object_get(whole, "body");
+    enum hub_outcome outcome = HUB_OK;
+    if (http_status)
+        *http_status = status;
+    if (status >= 200 && status <= 299) {
+        *answer = body ? json_incref(body) : json_object();
+    } else {
+        error_from_body(status, body, err);
+        outcome = outcome_of_error(status, err);
+    }
+    json_decref(whole);
+    return outcome;
+}
+
+/* The gateway repeats for us while the hub is away; when the gateway is gone, so are we. */
+static enum hub_outcome call_by_task(struct hub_client *client, const struct task_message *message,
+                                     json_t **answer, int *http_status, struct err *err)
+{
+    json_t *whole = NULL;
+    *answer = NULL;
+    if (http_status)
+        *http_status = 0;
+    switch (task_channel_call(client->task_fd, message, &whole, err)) {
+    case TASK_CHANNEL_OK:
+        return read_task_answer(whole, answer, http_status, err);
+    case TASK_CHANNEL_CANCELLED:
+        return HUB_CANCELLED;
+    case TASK_CHANNEL_BAD:
+        return HUB_REFUSED;
+    default:
+        return HUB_DOWN;
+    }
+}
+
 enum hub_outcome hub_call(struct hub_client *client, const char *method, const char *path,
                           const json_t *body, int64_t deadline_ms, struct fetch_cancel *cancel,
                           json_t **answer, int *http_status, struct err *err)
 {
+    if (client->task_fd >= 0) {
+        struct task_message message = {.method = method,
+                                       .path = path,
+                                       .body = body,
+                                       .deadline = time_boot_ms() + deadline_ms,
+                                       .cancel = cancel};
+        return call_by_task(client, &message, answer, http_status, err);
+    }
     return call_with(client, client->token, method, path, body, deadline_ms, cancel, answer,
                      http_status, err);
 }

@@ -18,11 +18,17 @@ struct hub_client;
 /* Speaks to the hub's unix socket in `state_dir` (state/hub.sock) showing `token`. Copies both.
  * `fetch` is borrowed. Makes no connection yet. */
 struct hub_client *hub_client_open(struct fetch *fetch, const char *state_dir, const char *token);
+
+/* Speaks as the agent for whose task this process works, through the socket `fd` that its guard
+ * passed in (environment HQ_TASK_FD; client/task_channel.h). Needs no token and no config; the
+ * other end lets a few calls through. `fd` is borrowed. No connection is made yet. */
+struct hub_client *hub_client_open_task(int fd);
+
 void hub_client_close(struct hub_client *client);
 
 enum hub_outcome {
     HUB_OK = 0,
-    HUB_DOWN,     /* nobody answered until the deadline */
+    HUB_DOWN,     /* nobody answered until the deadline, or the task's channel is closed */
     HUB_REFUSED,  /* 4xx: *err has code, message, hint of the hub */
     HUB_BUSY,     /* 503: try later */
     HUB_LOST,     /* the fence is not current */
@@ -36,7 +42,7 @@ enum hub_outcome hub_call(struct hub_client *client, const char *method, const c
                           const json_t *body, int64_t deadline_ms, struct fetch_cancel *cancel,
                           json_t **answer, int *http_status, struct err *err);
 
-/* Same with another token (a gateway passing a hook door's own). */
+/* Same with another token (a gateway passing a hook door's own); not through a task's channel. */
 enum hub_outcome hub_call_as(struct hub_client *client, const char *token, const char *method,
                              const char *path, const json_t *body, int64_t deadline_ms,
                              json_t **answer, int *http_status, struct err *err);
