@@ -21,6 +21,7 @@ struct agent_runtime {
     json_t *tools;                /* the agent's catalogue; nobody changes it */
     const char *nonce;            /* of this process */
     const char *lock_dir;         /* where tasks' lock files lie */
+    const char *bin_dir;          /* where hq and its links lie, for commands of tools */
 };
 
 #endif

@@ -78,6 +78,7 @@ static void intend_tool(struct turn *turn, const struct tool_place *place, const
 static struct tool_place tool_place(struct turn *turn, int64_t step, int64_t idx)
 {
     const struct config_agent *agent = turn->runtime->agent;
+    const char *gatekeeper = turn->runtime->config->shared_gatekeeper;
     return (struct tool_place){
         .task = turn->task.id,
         .step = step,
@@ -85,6 +86,13 @@ static struct tool_place tool_place(struct turn *turn, int64_t step, int64_t idx
         .workspace = agent->workspace,
         .shared = turn->runtime->config->shared_dir,
         .lock_dir = turn->runtime->lock_dir,
+        .fence = turn->task.fence,
+        .bin_dir = turn->runtime->bin_dir,
+        .gatekeeper = gatekeeper,
+        .shared_file = str_eq(gatekeeper, agent->id) ? SHARED_STATUS_FILE : NULL,
+        .hub = turn->runtime->hub,
+        .agent = agent->id,
+        .session = turn->session.key,
         .exec_network = agent->exec_network,
         .exec_timeout_ms = agent->exec_timeout_ms,
         .cancel = turn_control_tool(turn->control),

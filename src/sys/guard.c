@@ -76,7 +76,7 @@ static int wait_for(int fd, short events, int64_t deadline)
     }
 }
 
-static int spawn_guard(struct guard_run *run, struct err *err)
+static int spawn_guard(struct guard_run *run, int channel_fd, struct err *err)
 {
     struct arena arena = {0};
     const char *argv[] = {spawn_self(), "guard", NULL};
@@ -92,7 +92,7 @@ static int spawn_guard(struct guard_run *run, struct err *err)
                               .in = life[1],
                               .out = report[1],
                               .err = -1,
-                              .pass = {-1, -1, -1, -1},
+                              .pass = {channel_fd > STDERR_FILENO ? channel_fd : -1, -1, -1, -1},
                               .session = true};
         run->pid = spawn_start(&spawn, err);
     }
@@ -146,7 +146,7 @@ struct guard_run *guard_start(const struct guard_command *command, struct err *e
         rc = err_set(err, "guard_start", "The command has %zu bytes; at most %d can be run.",
                      strlen(text), LIMIT_GUARD_TEXT);
     else
-        rc = spawn_guard(run, err);
+        rc = spawn_guard(run, command->channel_fd, err);
     if (rc == 0 && send_request(run, text, err) < 0) {
         kill_guard(run);
         rc = -1;

@@ -15,12 +15,20 @@
 
 struct err;
 
+/* Above what shells and node's child processes take for their own. */
+enum { GUARD_CHANNEL_FD = 100 };
+
 struct guard_command {
     const char *command;         /* for /bin/sh -c */
     const char *workdir;         /* absolute, inside a writable root */
     const char *const *env;      /* "NAME=value" on top of the minimal environment, or NULL */
     const char *const *writable; /* absolute folders; NULL at the end */
-    const char *const *readable; /* further readable folders besides the system's */
+    const char *const *readable; /* further readable folders and files besides the system's */
+    const char *const *writable_files; /* single regular files besides the folders; NULL: none. One
+                                        * that is missing or a symbolic link grants nothing */
+    const char *programs; /* a readable folder that stands last in PATH, or NULL */
+    int channel_fd;       /* passed on to the command as GUARD_CHANNEL_FD, told in HQ_TASK_FD; the
+                           * caller's to close; none where it is not above 2 */
     const char *lock_path;       /* the task's lock file, held while anything of it lives */
     bool network;                /* AF_INET allowed */
     int64_t timeout_ms;

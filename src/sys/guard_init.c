@@ -25,11 +25,14 @@ enum {
 };
 
 /* No more than the command needs; its own values win. */
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 static char **environment(struct arena *arena, const struct guard_command *command)
 {
     const char *home = command->writable[0] ? command->writable[0] : "/";
     const char *const minimal[] = {
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        arena_printf(arena, "PATH=%s%s%s", default_path, command->programs ? ":" : "",
+                     command->programs ? command->programs : ""),
         arena_printf(arena, "HOME=%s", home),
         "LANG=C.UTF-8",
         "TERM=dumb",
@@ -39,7 +42,7 @@ static char **environment(struct arena *arena, const struct guard_command *comma
     size_t given = 0, count = 0;
     while (command->env[given])
         given++;
-    char **all = arena_alloc(arena, (given + MINIMAL + 1) * sizeof(*all));
+    char **all = arena_alloc(arena, (given + MINIMAL + 2) * sizeof(*all));
     for (size_t i = 0; i < given; i++)
         all[count++] = arena_strdup(arena, command->env[i]);
     for (size_t i = 0; i < MINIMAL; i++) {
@@ -50,6 +53,8 @@ static char **environment(struct arena *arena, const struct guard_command *comma
         if (!is_given)
             all[count++] = arena_strdup(arena, minimal[i]);
     }
+    if (command->channel_fd > STDERR_FILENO)
+        all[count++] = arena_printf(arena, "HQ_TASK_FD=%d", GUARD_CHANNEL_FD);
     return all;
 }
 
@@ -75,14 +80,17 @@ static void signals_default(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int descriptors_of_command(int out, struct err *err)
+/* Standard ones and the channel, where there is one; nothing else comes along. */
+static int descriptors_of_command(int out, int channel, struct err *err)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         return err_errno(err, "descriptors", "Cannot set the command's descriptors");
-    return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0
-               ? err_errno(err, "descriptors", "Cannot close the guard's descriptors")
-               : 0;
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return err_errno(err, "descriptors", "Cannot close the guard's descriptors");
+    if (channel > STDERR_FILENO && dup2(channel, GUARD_CHANNEL_FD) < 0)
+        return err_errno(err, "descriptors", "Cannot pass the task's channel on");
+    return 0;
 }
 
 /* In the process that becomes the command. */
@@ -93,6 +101,8 @@ static _Noreturn void become_command(const struct guard_init *init, bool own_pro
     const struct guard_command *command = init->command;
     const struct sandbox sandbox = {
         .writable = command->writable,
+        .writable_files = command->writable_files,
+        .programs = command->programs,
         .readable = command->readable,
         .network = command->network,
         .own_proc = own_proc,
@@ -105,7 +115,7 @@ static _Noreturn void become_command(const struct guard_init *init, bool own_pro
         command->writable[0] ? arena_printf(&arena, "%s/.tmp", command->writable[0]) : NULL;
     setsid();
     signals_default();
-    if (descriptors_of_command(init->out, &err) == 0 && sandbox_confine(&sandbox, &err) == 0) {
+    if (descriptors_of_command(init->out, command->channel_fd, &err) == 0 && sandbox_confine(&sandbox, &err) == 0) {
         if (temporary)
             mkdir(temporary, 0700);
         if (chdir(command->workdir) < 0)
@@ -199,7 +209,7 @@ static int start_command(const struct guard_init *init, bool *own_proc, pid_t *c
         if (null < 0 || dup2(null, i) < 0) /* the gateway's ends must not stay open here */
             return err_errno(err, "descriptors", "Cannot let go of the guard's descriptors");
     prefer_us_when_memory_is_short();
-    if (sandbox_view(init->command->writable, own_proc, err) < 0)
+    if (sandbox_view(init->command->writable, init->command->writable_files, own_proc, err) < 0)
         return -1;
     if (!*own_proc && geteuid() == 0)
         return err_set(err, "no_proc", "Processes cannot be counted: no /proc can be mounted.");
@@ -228,6 +238,8 @@ _Noreturn void guard_init_run(const struct guard_init *init)
         _exit(EXIT_NOT_STARTED);
     }
     close(init->out);
+    if (init->command->channel_fd > STDERR_FILENO)
+        close(init->command->channel_fd);
     DIR *proc = own_proc ? opendir("/proc") : NULL;
     watch_command(init, command, signals, proc, &what);
     kill(-1, SIGKILL); /* everybody in the namespace but us */

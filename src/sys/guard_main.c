@@ -244,6 +244,8 @@ static void run_locked(const struct guard_command *command, struct arena *arena,
     disk_watch_init(&watch.disk, command->writable, command->disk_max);
     pid_t init = fork_init(command, &ends, &err);
     ends_close(&ends, 1);
+    if (command->channel_fd > STDERR_FILENO)
+        close(command->channel_fd);
     if (init < 0) {
         refuse(report, arena, &err);
         ends_close(&ends, 0);

@@ -1,5 +1,6 @@
 /* Prints and parses the two records of the guard. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -41,6 +42,9 @@ char *guard_command_print(struct arena *arena, const struct guard_command *comma
     json_object_set_new(json, "env", list_json(command->env));
     json_object_set_new(json, "writable", list_json(command->writable));
     json_object_set_new(json, "readable", list_json(command->readable));
+    json_object_set_new(json, "writable_files", list_json(command->writable_files));
+    json_set_text(json, "programs", command->programs);
+    json_object_set_new(json, "channel", json_boolean(command->channel_fd > STDERR_FILENO));
     json_object_set_new(json, "network", json_boolean(command->network));
     json_object_set_new(json, "timeout_ms", json_integer(command->timeout_ms));
     json_object_set_new(json, "output_max", json_integer((json_int_t)command->output_max));
@@ -62,6 +66,9 @@ int guard_command_parse(struct arena *arena, const char *text, size_t len,
         .env = list_read(arena, json_object_get(json, "env")),
         .writable = list_read(arena, json_object_get(json, "writable")),
         .readable = list_read(arena, json_object_get(json, "readable")),
+        .writable_files = list_read(arena, json_object_get(json, "writable_files")),
+        .programs = arena_strdup(arena, json_get_text(json, "programs", NULL)),
+        .channel_fd = json_get_bool(json, "channel", false) ? GUARD_PASSED_FD : -1,
         .network = json_get_bool(json, "network", false),
         .timeout_ms = json_get_int(json, "timeout_ms", 0),
         .output_max = (size_t)json_get_int(json, "output_max", 0),

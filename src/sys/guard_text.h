@@ -7,6 +7,8 @@
 #include "base/arena.h"
 #include "sys/guard.h"
 
+enum { GUARD_PASSED_FD = 3 }; /* where the guard finds the channel that its gateway passed on */
+
 /* One line of JSON with its newline, in the arena. */
 char *guard_command_print(struct arena *arena, const struct guard_command *command);
 

@@ -137,13 +137,30 @@ static int allow_all(int set, const char *const *paths, uint64_t rights, struct 
     return 0;
 }
 
+/* Single files; a symbolic link in the place of one grants nothing. */
+static int allow_files(int set, const char *const *paths, uint64_t known, struct err *err)
+{
+    const uint64_t rights = (fs_device | FS_TRUNCATE) & known;
+    struct stat st;
+    for (size_t i = 0; paths && paths[i]; i++) {
+        if (lstat(paths[i], &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        if (allow_path(set, paths[i], rights) < 0)
+            return err_errno(err, "landlock", "Landlock refused a rule for %s", paths[i]);
+    }
+    return 0;
+}
+
 static int allow_what_is_needed(int set, const struct sandbox *sandbox, uint64_t known,
                                 struct err *err)
 {
     static const char *const proc[] = {"/proc", NULL};
+    const char *const of_hq[] = {sandbox->programs, NULL};
     if (allow_all(set, programs, fs_use, err) < 0 || allow_all(set, settings, fs_read, err) < 0 ||
         allow_all(set, devices, fs_device, err) < 0 ||
         allow_all(set, sandbox->readable, fs_use, err) < 0 ||
+        allow_all(set, of_hq, fs_use, err) < 0 ||
+        allow_files(set, sandbox->writable_files, known, err) < 0 ||
         allow_all(set, sandbox->writable, fs_own & known, err) < 0)
         return -1;
     return sandbox->own_proc ? allow_all(set, proc, fs_read, err) : 0;

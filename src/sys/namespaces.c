@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,7 +70,16 @@ static int keep_writable(const char *path, struct err *err)
     return 0;
 }
 
-int sandbox_view(const char *const *writable, bool *own_proc, struct err *err)
+/* A symbolic link there would make something else writable: it is passed over, like what is
+ * missing. */
+static int keep_file_writable(const char *path, struct err *err)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? keep_writable(path, err) : 0;
+}
+
+int sandbox_view(const char *const *writable, const char *const *writable_files, bool *own_proc,
+                 struct err *err)
 {
     if (unshare(CLONE_NEWNS) < 0)
         return err_errno(err, "no_namespaces", "This machine does not allow mount namespaces");
@@ -81,6 +91,9 @@ int sandbox_view(const char *const *writable, bool *own_proc, struct err *err)
                          "Cannot make the mounts read-only (kernels from 5.12 can)");
     for (size_t i = 0; writable && writable[i]; i++)
         if (keep_writable(writable[i], err) < 0)
+            return -1;
+    for (size_t i = 0; writable_files && writable_files[i]; i++)
+        if (keep_file_writable(writable_files[i], err) < 0)
             return -1;
     return 0;
 }

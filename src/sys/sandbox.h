@@ -15,7 +15,9 @@ struct err;
 
 struct sandbox {
     const char *const *writable; /* absolute folders, NULL at the end */
-    const char *const *readable; /* absolute folders, NULL at the end; may be NULL */
+    const char *const *writable_files; /* absolute, NULL at the end; may be NULL */
+    const char *programs;        /* a further readable folder, or NULL */
+    const char *const *readable; /* absolute folders and files, NULL at the end; may be NULL */
     bool network;                /* AF_INET and AF_INET6 */
     bool own_proc;               /* /proc shows only the command's processes, so it may be read */
     int64_t file_max;            /* bytes in one file; 0: no limit of its own */
@@ -27,9 +29,10 @@ struct sandbox {
 int sandbox_split(struct err *err);
 
 /* In the first process of the namespaces: in a mount namespace of its own mounts a /proc of its own
- * where allowed (*own_proc), then makes all mounts read-only except the writable folders. 0, or -1
- * with *err. */
-int sandbox_view(const char *const *writable, bool *own_proc, struct err *err);
+ * where allowed (*own_proc), then makes all mounts read-only except the writable folders and files
+ * (those may be missing). 0, or -1 with *err. */
+int sandbox_view(const char *const *writable, const char *const *writable_files, bool *own_proc,
+                 struct err *err);
 
 /* In the process that becomes the command: limits, no_new_privs, Landlock, no capabilities,
  * seccomp. 0, or -1 with *err; the process must then end. */

@@ -12,13 +12,21 @@ struct err;
 struct hub_client;
 struct tool_cancel;
 
+/* The file of the shared folder that the gatekeeper keeps, and those that only the runtime writes. */
+#define SHARED_STATUS_FILE "PROJECT_STATUS.md"
+#define SHARED_LOG_FILE "project_log.md"
+#define SHARED_ORCHESTRATION_FILE "orchestration-log.md"
+
 /* Where a tool acts: one turn of one agent. */
 struct tool_place {
     const char *task;      /* id of the running task */
+    int64_t fence;         /* of the attempt that runs it */
     int64_t step, idx;     /* which call this is */
     const char *workspace; /* absolute; the only writable folder */
     const char *shared;    /* absolute or NULL; readable */
     const char *lock_dir;  /* where the task's lock file lies */
+    const char *bin_dir;   /* hq and its links, for the PATH of commands; NULL: none */
+    const char *gatekeeper; /* agent that may write in `shared`, for sentences; NULL: nobody */
     const char *shared_file; /* the one file below `shared` that this agent's tools may write (the
                               * gatekeeper's PROJECT_STATUS.md), relative; NULL: none */
     bool exec_network;

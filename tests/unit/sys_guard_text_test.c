@@ -24,6 +24,9 @@ static void a_command_round_trips(void **state)
                                      .env = env,
                                      .writable = folders,
                                      .readable = none,
+                                     .writable_files = folders,
+                                     .programs = "/state/bin",
+                                     .channel_fd = 17,
                                      .lock_path = "/run/t.lock",
                                      .network = true,
                                      .timeout_ms = 1234,
@@ -39,6 +42,16 @@ static void a_command_round_trips(void **state)
     assert_null(out.env[2]);
     assert_string_equal(out.writable[1], "/b c");
     assert_null(out.readable[0]);
+    assert_string_equal(out.writable_files[1], "/b c");
+    assert_string_equal(out.programs, "/state/bin");
+    assert_int_equal(out.channel_fd, GUARD_PASSED_FD); /* the number in the guard, not ours */
+    const struct guard_command bare = {.command = "x", .env = none};
+    text = guard_command_print(&arena, &bare);
+    assert_int_equal(guard_command_parse(&arena, text, strlen(text), &out, &err), 0);
+    assert_int_equal(out.channel_fd, -1);
+    assert_null(out.programs);
+    text = guard_command_print(&arena, &in);
+    assert_int_equal(guard_command_parse(&arena, text, strlen(text), &out, &err), 0);
     assert_string_equal(out.lock_path, "/run/t.lock");
     assert_true(out.network);
     assert_int_equal(out.timeout_ms, 1234);

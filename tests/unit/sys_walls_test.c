@@ -164,6 +164,87 @@ static void no_descriptor_comes_along(void **state)
     close(leak);
 }
 
+/* A pair of sequenced packets, its other end given to the command; the pipes that arrive through it
+ * are those of the command. */
+static void one_channel_comes_along_on_purpose(void **state)
+{
+    if (why_not)
+        skip();
+    int pair[2];
+    char text[256] = "";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    struct guard_command command = command_of(
+        "echo fd $HQ_TASK_FD; ls -l /proc/self/fd | grep -c -e 'socket:'; "
+        "perl -MSocket -e 'open(S,q(+<&=),$ENV{HQ_TASK_FD}) or die; "
+        "send(S,q(to you),0) or print qq(send: $!\\n); recv(S,$m,99,0); print qq(got $m\\n); "
+        "connect(S,pack_sockaddr_un(q(/run/x))) or print qq(connect: $!\\n); "
+        "send(S,q(astray),0,pack_sockaddr_un(q(/run/x))); "
+        "socket(T,AF_UNIX,SOCK_SEQPACKET,0) or print qq(socket: $!\\n)'");
+    command.channel_fd = pair[1];
+    assert_int_equal(send(pair[0], "to it", 5, 0), 5);
+    const char *output = run(&command).output;
+    must_say(output, "fd 100\n");
+    must_say(output, "\n1\n");
+    must_say(output, "got to it\n");
+    must_say(output, "connect: ");
+    must_say(output, "socket: Operation not permitted");
+    assert_int_equal(recv(pair[0], text, sizeof(text), MSG_DONTWAIT), 6);
+    assert_string_equal(text, "to you");
+    close(pair[1]); /* the last one: nothing of the command holds it any more */
+    memset(text, 0, sizeof(text));
+    assert_int_equal(recv(pair[0], text, sizeof(text), MSG_DONTWAIT), 6); /* still to us */
+    assert_string_equal(text, "astray");
+    assert_int_equal(recv(pair[0], text, sizeof(text), MSG_DONTWAIT), 0);
+    close(pair[0]);
+    must_say(inside("echo \"fd $HQ_TASK_FD.\"; ls -l /proc/self/fd"), "fd .\n");
+    must_not_say(inside("ls -l /proc/self/fd"), "socket:");
+}
+
+/* One file of a folder that is otherwise read: no other, not through a link, not by renaming. */
+static void a_single_file_can_be_opened_for_writing(void **state)
+{
+    if (why_not)
+        skip();
+    put(at("shared/status.md"), "old\n", 0644);
+    assert_int_equal(symlink(at("other/notes"), at("shared/link.md")), 0);
+    const char *files[] = {at("shared/status.md"), at("shared/link.md"), at("shared/gone.md"),
+                           NULL};
+    struct guard_command command = command_of(
+        arena_printf(&arena,
+                     "cd %s; echo new >> status.md; cat status.md; echo x > log.md; "
+                     "echo x > link.md; echo x > gone.md; mv status.md other.md; rm status.md; "
+                     "ln -sf /etc/passwd status.md; touch z; chmod 777 log.md; ls",
+                     at("shared")));
+    command.writable_files = files;
+    must_say(run(&command).output, "old\nnew\n");
+    assert_string_equal(got(at("shared/status.md")), "old\nnew\n");
+    assert_string_equal(got(at("shared/log.md")), "SHAREDLOG");
+    assert_string_equal(got(at("other/notes")), "OTHERNOTES");
+    assert_int_equal(access(at("shared/gone.md"), F_OK), -1);
+    assert_int_equal(access(at("shared/other.md"), F_OK), -1);
+    command = command_of(arena_printf(&arena, "echo x > %s", at("shared/status.md")));
+    run(&command);
+    assert_string_equal(got(at("shared/status.md")), "old\nnew\n");
+}
+
+/* hq itself in PATH, behind the system's programs, and nothing beside it. */
+static void a_folder_of_programs_stands_last_in_the_path(void **state)
+{
+    if (why_not)
+        skip();
+    mkdir(at("state/bin"), 0700);
+    put(at("state/bin/cat"), "#!/bin/sh\necho fake\n", 0755);
+    put(at("state/bin/mine"), "#!/bin/sh\necho mine\n", 0755);
+    struct guard_command command = command_of(
+        arena_printf(&arena, "mine; cat %s; ls %s; ls %s; echo x > %s", at("shared/log.md"),
+                     at("state/bin"), at("state"), at("state/bin/mine")));
+    command.programs = at("state/bin");
+    const char *output = run(&command).output;
+    must_say(output, "mine\nSHAREDLOGcat\nmine\n");
+    must_not_say(output, "ledger.db");
+    assert_string_equal(got(at("state/bin/mine")), "#!/bin/sh\necho mine\n");
+}
+
 static void the_environment_is_minimal(void **state)
 {
     if (why_not)
@@ -249,6 +330,9 @@ int main(void)
         WALL(the_hub_socket_is_out_of_reach),    WALL(tcp_needs_a_grant),
         WALL(nothing_else_can_be_read),          WALL(nothing_else_can_be_changed),
         WALL(no_process_of_the_machine_is_seen), WALL(no_descriptor_comes_along),
+        WALL(one_channel_comes_along_on_purpose),
+        WALL(a_single_file_can_be_opened_for_writing),
+        WALL(a_folder_of_programs_stands_last_in_the_path),
         WALL(the_environment_is_minimal),        WALL(no_privilege_is_left),
         WALL(dangerous_calls_are_refused),
 #ifdef __x86_64__
