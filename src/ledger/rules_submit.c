@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "ledger/budget.h"
 #include "ledger/event.h"
 #include "ledger/rules.h"
 #include "ledger/tally.h"
@@ -124,6 +125,20 @@ static int submit_tree(struct tx *tx, struct task *task, struct root *root, cons
     return submit_limits(tx, root, task);
 }
 
+/* What it may spend is the tree's: a child by SUBMIT has no limit of its own. */
+static int submit_budget(struct tx *tx, struct task *task, struct root *root, const struct op *op)
+{
+    struct task *parent;
+    int rc = task->parent ? task_get(tx, task->parent, &parent) : 0;
+    task->budget = task->provider = NULL;
+    task->reserved_micro_usd = task->reserved_tokens = 0;
+    if (rc || task->parent)
+        return rc ? rc : budget_open_child(tx, task, parent, (struct amount){-1, -1});
+    rc = budget_open_root(tx, root, op->root_budget);
+    task->budget = root->budget;
+    return rc;
+}
+
 static void submit_fill(struct tx *tx, struct task *task, const struct root *root)
 {
     task->seq = (*tx->next_seq)++;
@@ -185,6 +200,8 @@ int rule_submit(struct tx *tx, const struct op *op)
         rc = submit_queue(tx, task);
     if (rc == 0)
         rc = submit_tree(tx, task, &root, op);
+    if (rc == 0)
+        rc = submit_budget(tx, task, &root, op);
     if (rc)
         return rc;
     submit_fill(tx, task, &root);
