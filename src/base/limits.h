@@ -59,6 +59,10 @@ enum {
     LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
     LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
     LIMIT_DEPTH = 4,                     /* delegation depth (config: limits) */
+    LIMIT_WRAP_UP_PART = 10,             /* a parent keeps a tenth of the time left to itself … */
+    LIMIT_WRAP_UP_MIN_MS = 1000,         /* … enough to read an answer and to finish */
+    LIMIT_WRAP_UP_MAX_MS = 60000,        /* … and no more than one long model call */
+    LIMIT_SAME_QUESTION = 2,             /* once, and once more after it ended badly */
     LIMIT_THREAD_STACK = 512 * 1024,
 };
 

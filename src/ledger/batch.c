@@ -1,7 +1,10 @@
 /* Runs the ops of one batch, in order, whole or not at all. */
-#include "ledger/batch.h"
+#include <stdio.h>
+
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "ledger/batch.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
@@ -13,6 +16,7 @@ static const struct {
     int on_full;
 } rules[] = {
     [OP_SUBMIT] = {rule_submit, NEEDS_ROOM},
+    [OP_DELEGATE] = {rule_delegate, NEEDS_ROOM},
     [OP_CALL_INTEND] = {rule_call_intend, NEEDS_ROOM},
     [OP_CALL_RECORD] = {rule_call_record, FREES},
     [OP_PARK] = {rule_park, NEEDS_ROOM},
@@ -59,19 +63,64 @@ static int batch_owner(struct tx *tx, const struct batch *batch)
     return 0;
 }
 
+/* The last step that this batch has taken the task by; NULL: none. */
+static const struct change *batch_step(const struct tx *tx, size_t from, const struct op *op)
+{
+    for (size_t i = tx->change_count; i > from; i--)
+        if (str_eq(tx->changes[i - 1].task, op->task_id))
+            return &tx->changes[i - 1];
+    return NULL;
+}
+
+/* An op before this one took the task out of the worker's hands: the rest is not done. */
+static bool batch_is_over_for(const struct tx *tx, size_t from, const struct op *op)
+{
+    const struct change *step = op->fence ? batch_step(tx, from, op) : NULL;
+    return step && step->fence == op->fence && !str_eq(step->to, TASK_WORKING);
+}
+
+static int batch_op(struct tx *tx, const struct op *op)
+{
+    if ((size_t)op->type < RULE_COUNT && rules[op->type].rule)
+        return rules[op->type].rule(tx, op);
+    return tx_refuse(tx, LEDGER_REFUSED, "bad_op", "There is no op %d.", (int)op->type);
+}
+
 static int batch_ops(struct tx *tx, const struct batch *batch)
 {
+    const size_t from = tx->change_count;
+    const struct op *last = NULL;
     for (size_t i = 0; i < batch->count; i++) {
         const struct op *op = &batch->ops[i];
         tx->outcome->index = i;
-        int rc = (size_t)op->type < RULE_COUNT && rules[op->type].rule
-                     ? rules[op->type].rule(tx, op)
-                     : tx_refuse(tx, LEDGER_REFUSED, "bad_op", "There is no op %d.", (int)op->type);
+        int rc = batch_is_over_for(tx, from, op) ? 0 : batch_op(tx, op);
         if (rc)
             return rc;
+        if (op->fence && op->task_id)
+            last = op;
     }
+    const struct change *step = last ? batch_step(tx, from, last) : NULL;
+    snprintf(tx->outcome->state, sizeof(tx->outcome->state), "%s",
+             step   ? step->to
+             : last ? TASK_WORKING
+                    : "");
     tx->outcome->index = 0;
     return 0;
+}
+
+/* A repeat gets what was said the first time. */
+static void batch_recall(struct tx *tx, json_t *answer)
+{
+    tx->outcome->incarnation = json_get_int(answer, "incarnation", 0);
+    snprintf(tx->outcome->state, sizeof(tx->outcome->state), "%s",
+             json_get_text(answer, "state", ""));
+    json_decref(answer);
+}
+
+static json_t *batch_answer(const struct tx *tx)
+{
+    return json_pack("{s:I,s:s}", "incarnation", (json_int_t)tx->outcome->incarnation, "state",
+                     tx->outcome->state);
 }
 
 int batch_run(struct tx *tx, void *arg)
@@ -86,8 +135,7 @@ int batch_run(struct tx *tx, void *arg)
     if (rc)
         return rc;
     if (answer) {
-        tx->outcome->incarnation = json_integer_value(json_object_get(answer, "incarnation"));
-        json_decref(answer);
+        batch_recall(tx, answer);
         return 0;
     }
     rc = batch_owner(tx, batch);
@@ -95,7 +143,5 @@ int batch_run(struct tx *tx, void *arg)
         rc = batch_ops(tx, batch);
     if (rc)
         return rc;
-    return request_remember(
-        tx, batch->request_id,
-        json_pack("{s:I}", "incarnation", (json_int_t)tx->outcome->incarnation));
+    return request_remember(tx, batch->request_id, batch_answer(tx));
 }

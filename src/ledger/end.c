@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "ledger/answer.h"
+#include "ledger/chronicle.h"
 #include "ledger/event.h"
 #include "ledger/rules.h"
 
@@ -43,18 +45,19 @@ static int handoff_write(struct tx *tx, const struct task *task, struct handoff 
     return rc ? rc : tx_put(tx, &handoff_record, handoff);
 }
 
-/* What the parent's model reads: {"text","is_error","task","status","result", …}. */
-static char *answer_print(struct tx *tx, const struct task *task, const struct handoff *handoff)
+/* What the parent's model reads: {"text","is_error","task","agent","status","result", …}. */
+static json_t *answer_of(const struct task *task, const struct handoff *handoff)
 {
     json_t *result = handoff->result ? json_loads(handoff->result, JSON_DECODE_ANY, NULL) : NULL;
+    json_t *artefacts = handoff->artefacts ? json_loads(handoff->artefacts, 0, NULL) : NULL;
     json_t *answer = json_object();
     const char *text = json_is_string(result) ? json_string_value(result) : handoff->result;
     if (!text)
         text = task->failure_message ? task->failure_message : "";
-    bool failed = !str_eq(task->state, TASK_DONE);
     json_set_text(answer, "text", text);
-    json_object_set_new(answer, "is_error", json_boolean(failed));
+    json_object_set_new(answer, "is_error", json_boolean(!str_eq(task->state, TASK_DONE)));
     json_set_text(answer, "task", task->id);
+    json_set_text(answer, "agent", task->agent);
     json_set_text(answer, "state", task->state);
     json_set_text(answer, "status", handoff->status);
     json_set_text(answer, "confidence", handoff->confidence);
@@ -63,33 +66,21 @@ static char *answer_print(struct tx *tx, const struct task *task, const struct h
     json_set_text(answer, "failure_message", task->failure_message);
     if (result)
         json_object_set_new(answer, "result", result);
-    char *printed = json_print(tx->arena, answer);
-    json_decref(answer);
-    return printed;
+    if (artefacts)
+        json_object_set_new(answer, "artefacts", artefacts);
+    return answer;
 }
 
-/* Records the parent's call that this task answers, where that is still open. */
+/* Records the parent's call that waits for this task, where it still does. */
 static int parent_record(struct tx *tx, const struct task *task, const struct handoff *handoff)
 {
     struct call call = {.task = task->parent, .step = task->parent_step, .idx = task->parent_index};
     if (!task->parent || task->parent_step < 0)
         return 0;
     int rc = tx_get(tx, &call_record, &call);
-    if (rc || !str_eq(call.state, CALL_INTENDED))
+    if (rc || !str_eq(call.state, CALL_WAITING) || !str_eq(call.child, task->id))
         return rc == LEDGER_NONE ? 0 : rc;
-    call.state = CALL_RECORDED;
-    call.response = answer_print(tx, task, handoff);
-    call.is_error = !str_eq(task->state, TASK_DONE);
-    call.recorded_at = tx->now;
-    rc = tx_spill(tx, &call.response, &call.response_blob, LIMIT_INLINE);
-    if (rc == 0)
-        rc = tx_put(tx, &call_record, &call);
-    if (rc)
-        return rc;
-    json_t *body =
-        json_pack("{s:I,s:I}", "step", (json_int_t)call.step, "idx", (json_int_t)call.idx);
-    json_set_text(body, "by", task->id);
-    return event_append(tx, call.task, "call.recorded", body);
+    return answer_put(tx, &call, answer_of(task, handoff), task->id);
 }
 
 static int root_leave(struct tx *tx, const struct task *task)
@@ -134,7 +125,11 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
     if (rc == 0)
         rc = parent_record(tx, task, &handoff);
     if (rc == 0)
+        rc = answer_abandon(tx, task);
+    if (rc == 0)
         rc = end_event(tx, task, &handoff);
+    if (rc == 0)
+        rc = chronicle_ended(tx, task, handoff.status);
     return rc ? rc : wait_satisfy(tx, "task", task->id);
 }
 

@@ -3,6 +3,7 @@
 #include "ledger/loop.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "ledger/answer.h"
 #include "ledger/tx.h"
 
 enum { LOOP_NODES = 256 /* tasks looked at per park: real chains are as deep as delegation, 4 */ };
@@ -50,23 +51,47 @@ static int walk_waits(struct tx *tx, struct walk *walk, const struct task *task)
     return rc;
 }
 
-int loop_check(struct tx *tx, const char *waiter, const char *target)
+/* Who has delegated and not parked yet will wait for it all the same. */
+static int walk_calls(struct tx *tx, struct walk *walk, const struct task *task)
+{
+    struct call *calls;
+    size_t count;
+    int rc = answer_waiting(tx, task, &calls, &count);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        walk_add(walk, calls[i].child);
+    return rc;
+}
+
+int loop_find(struct tx *tx, const char *waiter, const char *target, bool *found)
 {
     struct walk walk = {.nodes = {target}, .count = 1};
+    *found = false;
     for (size_t i = 0; i < walk.count; i++) {
         struct task *task;
-        if (str_eq(walk.nodes[i], waiter))
-            return tx_refuse(tx, LEDGER_REFUSED, "loop",
-                             "Task %s cannot wait for %s: that one waits for it, or stands in a "
-                             "session that it holds.",
-                             waiter, target);
+        *found = str_eq(walk.nodes[i], waiter);
+        if (*found)
+            return 0;
         int rc = task_get(tx, walk.nodes[i], &task);
         if (rc == 0 && task->blocked)
             rc = walk_lane(tx, &walk, task);
         if (rc == 0 && str_eq(task->state, TASK_WAITING))
             rc = walk_waits(tx, &walk, task);
+        else if (rc == 0 && !task_state_is_terminal(task->state))
+            rc = walk_calls(tx, &walk, task);
         if (rc)
             return rc;
     }
     return 0;
+}
+
+int loop_check(struct tx *tx, const char *waiter, const char *target)
+{
+    bool found;
+    int rc = loop_find(tx, waiter, target, &found);
+    if (rc || !found)
+        return rc;
+    return tx_refuse(tx, LEDGER_REFUSED, "loop",
+                     "Task %s cannot wait for %s: that one waits for it, or stands in a session "
+                     "that it holds.",
+                     waiter, target);
 }

@@ -13,6 +13,7 @@ struct op;
 
 /* A task's life: made, thinking, waiting, ended. The op's fields are those of ledger.h. */
 int rule_submit(struct tx *tx, const struct op *op);
+int rule_delegate(struct tx *tx, const struct op *op);
 int rule_call_intend(struct tx *tx, const struct op *op);
 int rule_call_record(struct tx *tx, const struct op *op);
 int rule_park(struct tx *tx, const struct op *op);

@@ -18,9 +18,11 @@ static int call_event(struct tx *tx, const struct call *call, const char *type)
 
 static int call_conflict(struct tx *tx, const struct call *call)
 {
-    return tx_refuse(tx, LEDGER_CONFLICT, "recorded",
-                     "Call %lld.%lld of task %s is recorded; that is final.", (long long)call->step,
-                     (long long)call->idx, call->task);
+    bool waits = str_eq(call->state, CALL_WAITING);
+    return tx_refuse(tx, LEDGER_CONFLICT, waits ? "waiting" : "recorded",
+                     "Call %lld.%lld of task %s is %s.", (long long)call->step,
+                     (long long)call->idx, call->task,
+                     waits ? "answered by another task" : "recorded; that is final");
 }
 
 int rule_call_intend(struct tx *tx, const struct op *op)
@@ -36,7 +38,7 @@ int rule_call_intend(struct tx *tx, const struct op *op)
     rc = tx_get(tx, &call_record, &known);
     if (rc && rc != LEDGER_NONE)
         return rc;
-    if (rc == 0 && str_eq(known.state, CALL_RECORDED))
+    if (rc == 0 && (str_eq(known.state, CALL_RECORDED) || str_eq(known.state, CALL_WAITING)))
         return call_conflict(tx, &known);
     call.state = CALL_INTENDED;
     call.fence = task->fence;
@@ -82,7 +84,7 @@ int rule_call_record(struct tx *tx, const struct op *op)
                          (long long)known.step, (long long)known.idx, task->id);
     if (rc)
         return rc;
-    if (str_eq(known.state, CALL_RECORDED))
+    if (str_eq(known.state, CALL_RECORDED) || str_eq(known.state, CALL_WAITING))
         return call_conflict(tx, &known);
     call_merge(&known, op->call, tx);
     rc = tx_spill(tx, &known.response, &known.response_blob, LIMIT_INLINE);

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "ledger/answer.h"
 #include "ledger/event.h"
 #include "ledger/loop.h"
 #include "ledger/rules.h"
@@ -53,46 +54,98 @@ static int park_waiting(struct tx *tx, struct task *task, const struct wait *wai
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = tx_put(tx, &wait_record, &waits[i]);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (str_eq(waits[i].kind, "task") && !waits[i].satisfied)
-            rc = loop_check(tx, task->id, waits[i].id);
     task->state = TASK_WAITING;
     task->ready_at = wait_next_timer(waits, count);
     return rc;
 }
 
-int rule_park(struct tx *tx, const struct op *op)
+/* One wait for each child that answers a call of the step, and one for its patience. Patience that
+ * is over already gives up here. */
+static int park_step_waits(struct tx *tx, const struct task *task, int64_t step, struct wait **waits,
+                           size_t *count)
 {
-    struct task *task;
-    int rc = park_check(tx, op);
-    if (rc == 0)
-        rc = task_get_fenced(tx, op->task_id, op->fence, &task);
-    if (rc)
-        return rc;
-    if (task->cancel)
-        return task_end_cancelled(tx, task);
+    struct call *calls;
+    size_t waiting;
+    int rc = answer_waiting(tx, task, &calls, &waiting);
+    *waits = arena_alloc(tx->arena, (2 * waiting + 1) * sizeof(**waits));
+    *count = 0;
+    for (size_t i = 0; i < waiting && rc == 0; i++) {
+        int64_t patience = answer_patience(&calls[i]);
+        if (calls[i].step != step)
+            continue;
+        if (patience && patience <= tx->now) {
+            rc = answer_give_up(tx, &calls[i]);
+            continue;
+        }
+        (*waits)[(*count)++] = (struct wait){.kind = "task", .id = calls[i].child};
+        if (patience)
+            (*waits)[(*count)++] = (struct wait){
+                .kind = "patience",
+                .id = arena_printf(tx->arena, "%lld:%s", (long long)patience, calls[i].child)};
+    }
+    for (size_t i = 0; i < *count; i++) {
+        (*waits)[i].task = task->id;
+        (*waits)[i].created_at = tx->now;
+    }
+    return rc;
+}
+
+static int park_no_circle(struct tx *tx, const struct task *task, const struct wait *waits,
+                          size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (str_eq(waits[i].kind, "task") && !waits[i].satisfied)
+            rc = loop_check(tx, task->id, waits[i].id);
+    return rc;
+}
+
+static int park_asked_waits(struct tx *tx, const struct task *task, const struct op *op,
+                            struct wait **list, size_t *count)
+{
     struct wait *waits = arena_alloc(tx->arena, op->park.count * sizeof(*waits));
+    int rc = 0;
     for (size_t i = 0; i < op->park.count && rc == 0; i++) {
         waits[i] = op->park.waits[i];
         waits[i].task = task->id;
         waits[i].created_at = tx->now;
         rc = wait_look(tx, &waits[i]);
     }
+    *list = waits;
+    *count = op->park.count;
+    return rc;
+}
+
+int rule_park(struct tx *tx, const struct op *op)
+{
+    struct task *task;
+    struct wait *waits;
+    size_t count;
+    const char *mode = op->park.of_step ? "all" : op->park.mode;
+    int rc = op->park.of_step ? 0 : park_check(tx, op);
+    if (rc == 0)
+        rc = task_get_fenced(tx, op->task_id, op->fence, &task);
     if (rc)
         return rc;
-    task->wait_mode = op->park.mode;
+    if (task->cancel)
+        return task_end_cancelled(tx, task);
+    rc = op->park.of_step ? park_step_waits(tx, task, op->park.step, &waits, &count)
+                          : park_asked_waits(tx, task, op, &waits, &count);
+    if (rc)
+        return rc;
+    task->wait_mode = mode;
     task->worker = NULL;
-    if (wait_is_over(waits, op->park.count, op->park.mode)) {
+    if (wait_is_over(waits, count, mode)) {
         task->state = TASK_QUEUED;
         task->ready_at = tx->now;
         task->wait_mode = NULL;
     } else {
-        rc = park_waiting(tx, task, waits, op->park.count);
+        /* who answers a call was looked at when it was delegated */
+        rc = op->park.of_step ? 0 : park_no_circle(tx, task, waits, count);
+        if (rc == 0)
+            rc = park_waiting(tx, task, waits, count);
     }
     if (rc == 0)
         rc = task_put(tx, task, TASK_WORKING);
-    if (rc)
-        return rc;
-    return event_append(tx, task->id, "task.parked",
-                        park_body(waits, op->park.count, op->park.mode));
+    return rc ? rc : event_append(tx, task->id, "task.parked", park_body(waits, count, mode));
 }

@@ -3,9 +3,11 @@
  * A wait for an approval, a job or a signal is satisfied as soon as the stream "<kind>:<id>" has an
  * event: so it cannot be missed, whichever comes first. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "ledger/answer.h"
 #include "ledger/event.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
@@ -16,11 +18,15 @@ static bool wait_is_timer(const struct wait *wait)
     return str_eq(wait->kind, "timer") || str_eq(wait->kind, "rate");
 }
 
+static bool wait_is_patience(const struct wait *wait)
+{
+    return str_eq(wait->kind, "patience");
+}
+
+/* "<ms>", of patience "<ms>:<task>". */
 static int64_t wait_due(const struct wait *wait)
 {
-    int64_t due = 0;
-    str_to_int(wait->id, 0, INT64_MAX, &due);
-    return due;
+    return strtoll(wait->id, NULL, 10);
 }
 
 int wait_look(struct tx *tx, struct wait *wait)
@@ -43,17 +49,19 @@ int wait_look(struct tx *tx, struct wait *wait)
 
 bool wait_is_over(const struct wait *waits, size_t count, const char *mode)
 {
-    size_t satisfied = 0;
-    for (size_t i = 0; i < count; i++)
-        satisfied += waits[i].satisfied;
-    return str_eq(mode, "any") ? satisfied > 0 : satisfied == count;
+    size_t satisfied = 0, counted = 0;
+    for (size_t i = 0; i < count; i++) {
+        counted += !wait_is_patience(&waits[i]);
+        satisfied += !wait_is_patience(&waits[i]) && waits[i].satisfied;
+    }
+    return counted == 0 || (str_eq(mode, "any") ? satisfied > 0 : satisfied == counted);
 }
 
 int64_t wait_next_timer(const struct wait *waits, size_t count)
 {
     int64_t next = 0;
     for (size_t i = 0; i < count; i++)
-        if (!waits[i].satisfied && wait_is_timer(&waits[i]) &&
+        if (!waits[i].satisfied && (wait_is_timer(&waits[i]) || wait_is_patience(&waits[i])) &&
             (!next || wait_due(&waits[i]) < next))
             next = wait_due(&waits[i]);
     return next;
@@ -129,16 +137,43 @@ int wait_satisfy(struct tx *tx, const char *kind, const char *id)
     return rc;
 }
 
+/* Gives the child up that the patience was for, unless it has answered. */
+static int wait_lose_patience(struct tx *tx, const struct wait *patience)
+{
+    struct task child = {.id = strchr(patience->id, ':') + 1};
+    struct wait wait = {.task = patience->task, .kind = "task", .id = child.id};
+    int rc = tx_get(tx, &task_record, &child);
+    if (rc)
+        return rc == LEDGER_NONE ? tx_del(tx, &wait_record, patience) : rc;
+    struct call call = {
+        .task = patience->task, .step = child.parent_step, .idx = child.parent_index};
+    rc = tx_get(tx, &call_record, &call);
+    if (rc == 0 && str_eq(call.state, CALL_WAITING) && str_eq(call.child, child.id))
+        rc = answer_give_up(tx, &call);
+    if (rc == 0 || rc == LEDGER_NONE)
+        rc = tx_del(tx, &wait_record, &wait);
+    return rc ? rc : tx_del(tx, &wait_record, patience);
+}
+
+static int wait_time(struct tx *tx, struct wait *wait)
+{
+    if (wait->satisfied || wait_due(wait) > tx->now)
+        return 0;
+    if (wait_is_patience(wait))
+        return wait_lose_patience(tx, wait);
+    wait->satisfied = true;
+    return tx_put(tx, &wait_record, wait);
+}
+
 int wait_timers(struct tx *tx, struct task *task)
 {
     struct wait *waits;
     size_t count;
     int rc = wait_list(tx, task->id, &waits, &count);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        if (waits[i].satisfied || !wait_is_timer(&waits[i]) || wait_due(&waits[i]) > tx->now)
-            continue;
-        waits[i].satisfied = true;
-        rc = tx_put(tx, &wait_record, &waits[i]);
-    }
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (wait_is_timer(&waits[i]) || wait_is_patience(&waits[i]))
+            rc = wait_time(tx, &waits[i]);
+    if (rc == 0)
+        rc = wait_list(tx, task->id, &waits, &count);
     return rc ? rc : task_consider(tx, task, waits, count);
 }

@@ -135,7 +135,7 @@ int case_submit_child(struct ledger_case *c, const char *id, const char *agent, 
                         .parent_index = 1,
                         .caller = "agent:x",
                         .kind = "delegation",
-                        .instruction = "help"};
+                        .instruction = id}; /* no two ask the same */
     return case_op(c, (struct op){.type = OP_SUBMIT, .task = &task});
 }
 
@@ -188,6 +188,28 @@ int case_record(struct ledger_case *c, const char *id, int64_t fence, int64_t st
     struct call call = {.step = step, .idx = idx, .response = "{\"text\":\"done\"}"};
     return case_op(
         c, (struct op){.type = OP_CALL_RECORD, .task_id = id, .fence = fence, .call = &call});
+}
+
+int case_delegate(struct ledger_case *c, const char *parent, int64_t fence,
+                  const struct delegation *ask)
+{
+    struct call call = {.step = ask->step, .idx = ask->idx, .kind = "tool", .name = "delegate"};
+    struct op ops[] = {
+        {.type = OP_CALL_INTEND, .task_id = parent, .fence = fence, .call = &call},
+        {.type = OP_DELEGATE,
+         .task_id = parent,
+         .fence = fence,
+         .delegation = (struct delegation *)ask},
+    };
+    return case_apply(c, ops, 2);
+}
+
+int case_park_step(struct ledger_case *c, const char *id, int64_t fence, int64_t step)
+{
+    return case_op(c, (struct op){.type = OP_PARK,
+                                  .task_id = id,
+                                  .fence = fence,
+                                  .park = {.of_step = true, .step = step}});
 }
 
 int case_cancel(struct ledger_case *c, const char *id)

@@ -68,6 +68,11 @@ int case_park(struct ledger_case *c, const char *id, int64_t fence, const char *
               const struct wait *waits, size_t count);
 int case_intend(struct ledger_case *c, const char *id, int64_t fence, int64_t step, int64_t idx);
 int case_record(struct ledger_case *c, const char *id, int64_t fence, int64_t step, int64_t idx);
+/* Intends the tool call and delegates it, in one batch. */
+int case_delegate(struct ledger_case *c, const char *parent, int64_t fence,
+                  const struct delegation *ask);
+/* Parks for the children of a step's calls. */
+int case_park_step(struct ledger_case *c, const char *id, int64_t fence, int64_t step);
 int case_cancel(struct ledger_case *c, const char *id);
 enum extend_result case_extend(struct ledger_case *c, const char *agent, const char *nonce,
                                const char *id, int64_t fence, const char **reason);

@@ -69,21 +69,14 @@ static int send_claim(struct client *client, const char *agent, size_t expected)
 
 static int send_delegation(struct client *client)
 {
-    struct wait wait = {.kind = "task", .id = "t-2"};
     struct call call = {.step = 1, .idx = 1, .kind = "tool", .name = "delegate"};
-    struct task task = {.id = "t-2",
-                        .agent = "bob",
-                        .parent = "t-1",
-                        .parent_step = 1,
-                        .parent_index = 1,
-                        .kind = "delegation"};
+    struct task task = {.id = "t-2", .agent = "bob", .instruction = "help"};
+    struct delegation ask = {
+        .step = 1, .idx = 1, .child = &task, .mode = "sync", .limit = {-1, -1}};
     struct op ops[] = {
         {.type = OP_CALL_INTEND, .task_id = "t-1", .fence = 1, .call = &call},
-        {.type = OP_SUBMIT, .task = &task},
-        {.type = OP_PARK,
-         .task_id = "t-1",
-         .fence = 1,
-         .park = {.mode = "all", .waits = &wait, .count = 1}},
+        {.type = OP_DELEGATE, .task_id = "t-1", .fence = 1, .delegation = &ask},
+        {.type = OP_PARK, .task_id = "t-1", .fence = 1, .park = {.of_step = true, .step = 1}},
     };
     return send_batch(client, ops, 3);
 }

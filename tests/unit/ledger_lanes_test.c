@@ -88,28 +88,15 @@ static void a_signal_before_the_park_is_not_lost(void **state)
     case_assert_clean(c);
 }
 
-/* One batch: the call is intended, the child is there, the parent waits for it. */
+/* The call is intended, the child is there, the parent waits for it. */
 static void delegate(struct ledger_case *c, const char *parent, int64_t fence, const char *child,
                      const char *agent)
 {
-    struct wait wait = {.kind = "task", .id = child};
-    struct call call = {.step = 1, .idx = 1, .kind = "tool", .name = "delegate"};
-    struct task task = {.id = child,
-                        .agent = agent,
-                        .parent = parent,
-                        .parent_step = 1,
-                        .parent_index = 1,
-                        .kind = "delegation",
-                        .caller = "agent:ada"};
-    struct op ops[] = {
-        {.type = OP_CALL_INTEND, .task_id = parent, .fence = fence, .call = &call},
-        {.type = OP_SUBMIT, .task = &task},
-        {.type = OP_PARK,
-         .task_id = parent,
-         .fence = fence,
-         .park = {.mode = "all", .waits = &wait, .count = 1}},
-    };
-    assert_int_equal(case_apply(c, ops, 3), LEDGER_OK);
+    struct task task = {.id = child, .agent = agent, .instruction = child};
+    struct delegation ask = {
+        .step = 1, .idx = 1, .child = &task, .mode = "sync", .limit = {-1, -1}};
+    assert_int_equal(case_delegate(c, parent, fence, &ask), LEDGER_OK);
+    assert_int_equal(case_park_step(c, parent, fence, 1), LEDGER_OK);
 }
 
 static void a_delegation_comes_back_as_a_recorded_call(void **state)
@@ -269,13 +256,7 @@ static void a_circle_through_a_lane_is_refused(void **state)
 {
     struct ledger_case *c = *state;
     struct wait wait = {.kind = "task", .id = "t-3"};
-    struct task into = {.id = "t-3",
-                        .agent = "ada",
-                        .session = "main",
-                        .parent = "t-2",
-                        .parent_step = 1,
-                        .parent_index = 1,
-                        .kind = "delegation"};
+    struct task into = {.id = "t-3", .agent = "ada", .session = "main", .kind = "ask"};
     case_register(c, "ada", "n1");
     case_register(c, "bob", "n1");
     case_submit(c, "t-1", "ada", "main");
