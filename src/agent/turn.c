@@ -34,6 +34,16 @@ enum turn_go turn_send(struct turn *turn)
     return TURN_GO_STOP;
 }
 
+/* What is to be delivered goes out with the batch that ends the task. */
+static void add_delivery(struct turn *turn, const json_t *handoff)
+{
+    const struct delivery delivery = {handoff, turn->failure_class, turn->failure_message,
+                                      time_wall_ms()};
+    json_t *effect = delivery_effect(turn->runtime->config, &turn->task, &delivery);
+    if (effect)
+        report_effect(&turn->report, effect);
+}
+
 static json_t *new_handoff(struct turn *turn, const char *status, json_t *result)
 {
     json_t *handoff =
@@ -52,13 +62,11 @@ void turn_add_finish(struct turn *turn, const json_t *answer)
                                   json_text(text, strlen(text)));
     if (cut)
         json_set_text(handoff, "notes", "the answer was cut at the model's output limit");
-    json_t *effect = delivery_effect(&turn->task, text);
-    if (effect)
-        report_effect(&turn->report, effect);
     if (refused) {
         turn->failure_class = "refused";
         turn->failure_message = "the model refused to answer";
     }
+    add_delivery(turn, handoff);
     report_finish(&turn->report, handoff, turn->failure_class, turn->failure_message);
 }
 
@@ -66,7 +74,9 @@ void turn_add_failure(struct turn *turn, const char *failure_class, const char *
 {
     turn->failure_class = failure_class;
     turn->failure_message = arena_strdup(&turn->arena, message);
-    report_finish(&turn->report, new_handoff(turn, "failed", json_null()), failure_class, message);
+    json_t *handoff = new_handoff(turn, "failed", json_null());
+    add_delivery(turn, handoff);
+    report_finish(&turn->report, handoff, failure_class, message);
 }
 
 enum turn_go turn_fail(struct turn *turn, const char *failure_class, const char *message)

@@ -74,8 +74,9 @@ static const struct config_key heartbeat_keys[] = {
          .doc = "Whom the agent may ask although they are already at work further up in the same " \
                 "request."},                                                                       \
         {"deliver", KEY_DELIVER,                                                                   \
-         .doc = "Where the agent's answers are sent: `webhook:NAME`. Absent: nowhere, unless a "   \
-                "request says so."},                                                               \
+         .doc =                                                                                    \
+             "Where answers go that are to be delivered and name no place of their own (a hook's " \
+             "do, unless it says `deliver: false`): `webhook:NAME`. Absent: nowhere."},            \
     {                                                                                              \
         "heartbeat", KEY_MAP, .later = true, .keys = heartbeat_keys,                               \
                               .doc = "A regular look around."                                      \

@@ -117,11 +117,11 @@ static const char *channel_error(struct arena *arena)
     return copy;
 }
 
-/* `last` without a known route delivers nowhere: the result can be fetched. */
+/* `last` is where the agent's answers go by default; without that, nowhere: the result can be fetched. */
 static json_t *deliver_of(const json_t *body, const char *channel, const char *to)
 {
     const json_t *deliver = json_object_get(body, "deliver");
-    if (json_is_false(deliver) || (str_eq(channel, "last") && !to))
+    if (json_is_false(deliver))
         return NULL;
     json_t *target = json_pack("{s:s}", "channel", channel);
     json_set_text(target, "to", to);

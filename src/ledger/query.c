@@ -114,6 +114,15 @@ static struct scan scan_of(const struct record *record, const char *index, const
     };
 }
 
+static struct scan scan_effects(const char *state, const char *destination)
+{
+    struct scan scan =
+        scan_of(&effect_record, destination ? "effect_destination" : "effect_state", state);
+    scan.eq[1] = value_text(destination);
+    scan.eq_count += destination ? 1 : 0;
+    return scan;
+}
+
 /* Three walks by age, merged: open tasks of one agent or of all. */
 static int list_open(struct ledger *ledger, const char *agent, int64_t after, size_t max,
                      struct arena *arena, void **rows, size_t *count, struct err *err)
@@ -192,7 +201,7 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         scan = scan_of(&effect_record, "effect_task", a);
         break;
     case LIST_EFFECTS_BY_STATE:
-        scan = scan_of(&effect_record, "effect_state", a);
+        scan = scan_effects(a, b);
         break;
     case LIST_SESSIONS:
         scan = scan_of(&session_record, "session_updated", a);

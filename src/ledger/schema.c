@@ -34,6 +34,7 @@ static const struct schema_index wait_indexes[] = {
 static const struct schema_index effect_indexes[] = {
     {"effect_task", {"task", "created_at"}, false, NULL},
     {"effect_state", {"state", "ready_at"}, false, NULL},
+    {"effect_destination", {"state", "destination", "ready_at"}, false, NULL},
 };
 
 static const struct schema_index session_indexes[] = {

@@ -34,6 +34,7 @@ static const struct schema_step schema_steps[] = {
      "ALTER TABLE root ADD COLUMN cost_micro_usd INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE root ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE \"call\" ADD COLUMN child TEXT;"
+     "CREATE INDEX effect_destination ON effect(state,destination,ready_at);"
      "CREATE INDEX task_root ON task(root,seq);"
      "CREATE INDEX task_ask ON task(root,ask_hash,seq);"
      "CREATE TABLE usage(day TEXT NOT NULL,agent TEXT NOT NULL,model TEXT NOT NULL,"

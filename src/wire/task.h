@@ -32,7 +32,8 @@ struct task {
     const char *instruction_blob; /* sha256 of the text */
     const char *data;       /* JSON array of data parts, never instruction */
     const char *session;    /* session key within the agent: "main", "hook:<id>" … */
-    const char *deliver;    /* JSON {"channel","to"}: where the answer goes; NULL: nowhere */
+    const char *deliver;    /* JSON {"channel","to"}, "webhook:NAME" or true (the agent's default):
+                             * where the answer goes; NULL: nowhere */
     const char *model;      /* override, NULL: the agent's */
     const char *thinking;   /* override, NULL: the agent's */
     const char *state;
