@@ -96,6 +96,7 @@ const struct command command_agent_list = {
     .usage = "",
     .summary = "who is in the company",
     .run = list_run,
+    .in_task = true,
 };
 
 const struct command command_agent_show = {

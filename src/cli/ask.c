@@ -1,16 +1,15 @@
 /* hq ask: one question to one agent, in a session of its own. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/limits.h"
 #include "base/str.h"
 #include "cli/operator.h"
 #include "cli/output.h"
+#include "cli/question.h"
+#include "cli/route.h"
 #include "cli/table.h"
 #include "cli/task_text.h"
 #include "cli/wait.h"
@@ -18,53 +17,51 @@
 static const struct command_option ask_options[] = {
     {"wait", 0, NULL, "wait for the answer (the default)"},
     {"no-wait", 0, NULL, "return as soon as the question is on disk"},
-    {"session", 0, "KEY", "go on in this session of the agent instead of a fresh one"},
+    {"capability", 0, "NAME", "whoever is able and free, instead of AGENT"},
+    {"context", 0, "FILE", "a text file as data beside the question; repeatable"},
+    {"schema", 0, "FILE", "a JSON Schema that the result must fit"},
+    {"deliver", 0, "TARGET", "where the answer goes, too (webhook:NAME)"},
     {"deadline", 0, "DUR", "the work must end by then (30s, 5m, 2h)"},
-    {"key", 0, "KEY", "what makes a repeat of this call the same task"},
+    {"budget", 0, "USD", "what the work and all below it may cost"},
+    {"tools", 0, "LIST", "only these tools, here and below (read,exec)"},
+    {"priority", 0, "N", "0 first, 2 last"},
+    {"session", 0, "KEY", "go on in this session of the agent instead of a fresh one"},
     {"model", 0, "PROVIDER/MODEL", "another model than the agent's"},
+    {"key", 0, "KEY", "what makes a repeat of this call the same task"},
     {0},
 };
 
-/* "-" reads the question from standard input; NULL: too long or empty. */
-static const char *read_text(const struct invocation *invocation, struct err *err)
+/* Who is asked: AGENT, or nobody yet beside a capability. */
+static int set_target(struct operator_line *line, const char *text, json_t *body)
 {
-    const char *text = invocation->args[1];
-    struct buf input = {0};
-    if (!str_eq(text, "-"))
-        return text;
-    for (;;) {
-        ssize_t got = read(STDIN_FILENO, buf_room(&input, 65536), 65536);
-        if (got <= 0 || input.len > LIMIT_INSTRUCTION)
-            break;
-        buf_grow(&input, (size_t)got);
-    }
-    text = str_clean_utf8(invocation->arena, buf_text(&input), input.len);
-    buf_fini(&input);
-    if (strlen(text) <= LIMIT_INSTRUCTION)
-        return text;
-    err_set(err, "instruction_too_large", "standard input has more than %d bytes",
-            LIMIT_INSTRUCTION);
-    return NULL;
+    const struct invocation *invocation = line->invocation;
+    const char *agent = invocation->arg_count == 2 ? invocation->args[0] : NULL;
+    int code = COMMAND_OK;
+    if (agent && str_eq(agent, "auto"))
+        code = route_choose(line, text, &agent);
+    json_set_text(body, "agent", agent);
+    json_set_text(body, "capability", invocation_value(invocation, "capability"));
+    return code;
 }
 
 /* The request, with the key made before the first try; NULL with *err. */
-static json_t *ask_body(const struct invocation *invocation, struct err *err)
+static json_t *ask_body(struct operator_line *line, struct err *err)
 {
     char key[UUID_TEXT];
-    int64_t deadline;
-    const char *text = read_text(invocation, err);
-    if (!text || invocation_duration(invocation, "deadline", 0, &deadline, err) < 0)
+    const struct invocation *invocation = line->invocation;
+    const char *text = question_text(invocation, invocation->args[invocation->arg_count - 1], err);
+    if (!text)
         return NULL;
     rand_uuid(key);
     const char *given = invocation_value(invocation, "key");
-    json_t *body = json_pack("{s:s,s:s,s:s}", "agent", invocation->args[0], "kind", "ask", "key",
-                             given ? given : key);
-    json_set_text(body, "instruction", text);
-    json_set_text(body, "session", invocation_value(invocation, "session"));
-    json_set_text(body, "model", invocation_value(invocation, "model"));
-    if (invocation_has(invocation, "deadline"))
-        json_object_set_new(body, "deadline_ms", json_integer(deadline));
-    return body;
+    json_t *body =
+        json_pack("{s:s,s:o,s:o}", "kind", line->config ? "ask" : "delegation", "key",
+                  json_text(given ? given : key, strlen(given ? given : key)), "instruction",
+                  json_text(text, strlen(text)));
+    if (question_options(invocation, body, err) == 0)
+        return body;
+    json_decref(body);
+    return NULL;
 }
 
 static int show_queued(const struct invocation *invocation, const json_t *answer)
@@ -92,25 +89,50 @@ static int show_answer(struct operator_line *line, const char *id)
     return code;
 }
 
-static int ask_run(const struct invocation *invocation)
+static int check_words(const struct invocation *invocation)
 {
-    struct operator_line line;
-    struct err err;
-    json_t *answer = NULL;
-    int code = operator_open(invocation, &line);
-    if (code != COMMAND_OK)
-        return code;
-    json_t *body = ask_body(invocation, &err);
-    code = body ? operator_call(&line, "POST", "/v1/tasks", body, 0, &answer)
-                : output_fail(invocation, COMMAND_USAGE, &err);
+    struct err err = {0};
+    bool by_capability = invocation_has(invocation, "capability");
+    if (invocation->arg_count == (by_capability ? 1 : 2))
+        return COMMAND_OK;
+    if (by_capability)
+        err_set(&err, "usage", "--capability stands instead of AGENT \"%s\"", invocation->args[0]);
+    else
+        err_set(&err, "usage", "hq ask needs AGENT TEXT|-");
+    err_hint(&err, "Usage: hq ask AGENT TEXT|-, or hq ask --capability NAME TEXT|-");
+    return output_fail(invocation, COMMAND_USAGE, &err);
+}
+
+static int ask(struct operator_line *line)
+{
+    const struct invocation *invocation = line->invocation;
+    struct err err = {0};
+    json_t *answer = NULL, *body = ask_body(line, &err);
+    if (!body)
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    int code = set_target(line, json_get_text(body, "instruction", ""), body);
+    if (code == COMMAND_OK)
+        code = operator_call(line, "POST", "/v1/tasks", body, 0, &answer);
     if (code == COMMAND_OK && invocation_has(invocation, "no-wait")) {
         code = show_queued(invocation, answer);
     } else if (code == COMMAND_OK) {
         const json_t *task = json_object_get(answer, "task");
-        code = show_answer(&line, json_get_text(task, "id", ""));
+        code = show_answer(line, json_get_text(task, "id", ""));
     }
     json_decref(answer);
     json_decref(body);
+    return code;
+}
+
+static int ask_run(const struct invocation *invocation)
+{
+    struct operator_line line;
+    int code = check_words(invocation);
+    if (code == COMMAND_OK)
+        code = operator_open(invocation, &line);
+    if (code != COMMAND_OK)
+        return code;
+    code = ask(&line);
     operator_close(&line);
     return code;
 }
@@ -120,10 +142,14 @@ const struct command command_ask = {
     .group = "WORK",
     .usage = "AGENT TEXT|-",
     .summary = "ask an agent and wait for its answer",
-    .details = "The answer goes to standard output. Ctrl-C and --timeout end the waiting, not the "
-               "work: the task goes on and `hq task show` finds it.\n",
+    .details =
+        "The answer goes to standard output. Ctrl-C and --timeout end the waiting, not the work: "
+        "the task goes\non and `hq task show` finds it. AGENT \"auto\" is whoever `hq route` "
+        "would choose for the text.\nWhat --context brings reaches the agent as data, never as "
+        "instruction.\n",
     .options = ask_options,
-    .min_args = 2,
+    .min_args = 1,
     .max_args = 2,
     .run = ask_run,
+    .in_task = true,
 };

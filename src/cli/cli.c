@@ -1,12 +1,14 @@
 /* From argv to an exit code: joins the tables, parses, runs. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/inside.h"
 #include "cli/output.h"
 #include "cli/table.h"
 
@@ -44,6 +46,25 @@ static int overview_as_failure(const struct invocation *invocation)
     return COMMAND_USAGE;
 }
 
+/* The command that a link to this program stands for, by the name it was called with; else NULL. */
+static const struct command *link_called(const struct command *const *all, const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    const struct command *command = program ? command_find(all, slash ? slash + 1 : program) : NULL;
+    return command && command->is_link ? command : NULL;
+}
+
+static int run(const struct invocation *invocation)
+{
+    const struct command *command = invocation->command;
+    if (invocation->help)
+        return help_show(invocation, command ? command->name : invocation->args[0]);
+    if (!command)
+        return overview_as_failure(invocation);
+    return inside_task() && !command->in_task ? inside_refuse(invocation)
+                                              : command->run(invocation);
+}
+
 int cli_main(int argc, char **argv, const struct command *const *extra)
 {
     struct arena arena = {0};
@@ -52,15 +73,11 @@ int cli_main(int argc, char **argv, const struct command *const *extra)
     int code;
     signal(SIGPIPE, SIG_IGN);
     const struct command *const *all = join_tables(&arena, extra);
+    invocation.command = link_called(all, argv[0]);
     if (command_parse(all, argc - 1, argv + 1, &invocation, &err) < 0)
         code = fail_usage(&invocation, argv + 1, &err);
-    else if (invocation.help)
-        code = help_show(&invocation,
-                         invocation.command ? invocation.command->name : invocation.args[0]);
-    else if (!invocation.command)
-        code = overview_as_failure(&invocation);
     else
-        code = invocation.command->run(&invocation);
+        code = run(&invocation);
     if (fflush(stdout) != 0 && code == COMMAND_OK)
         code = COMMAND_FAILED;
     arena_fini(&arena);

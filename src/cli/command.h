@@ -27,7 +27,7 @@ enum command_exit {
     COMMAND_INTERRUPTED = 130, /* Ctrl-C */
 };
 
-enum { COMMAND_OPTIONS_MAX = 16 };
+enum { COMMAND_OPTIONS_MAX = 24 };
 
 /* One option; a table of them ends with a zeroed one. */
 struct command_option {
@@ -39,16 +39,24 @@ struct command_option {
 
 struct command {
     const char *name;    /* "up"; two words for a member of a family: "task list" */
-    const char *group;   /* START RUN WORK SETUP CARE PLUMBING */
+    const char *group;   /* START RUN WORK LINKS SETUP CARE PLUMBING */
     const char *usage;   /* the arguments, for help: "AGENT TEXT|-" */
     const char *summary; /* one line */
     const char *details; /* more for `hq help NAME`, or NULL */
     const struct command_option *options; /* or NULL */
     size_t min_args, max_args;
     int (*run)(const struct invocation *invocation); /* returns the exit code */
+    bool in_task; /* may be used inside an agent's exec (cli/inside.h) */
+    bool is_link; /* a program of this name that leads to us is this command */
 };
 
 enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* An option as it stood on the line. */
+struct given_option {
+    int at; /* in command->options */
+    const char *value;
+};
 
 /* One parsed command line. Everything lives as long as `arena`. */
 struct invocation {
@@ -63,11 +71,19 @@ struct invocation {
     const char *const *args; /* NULL at the end */
     size_t arg_count;
     const char *values[COMMAND_OPTIONS_MAX]; /* beside command->options; "" for a given flag */
+    struct given_option *given;              /* the same in order, repeats included */
+    size_t given_count;
 };
+
+/* "hq ask"; a link's own name where one was called. In the arena. */
+const char *command_shown(const struct invocation *invocation, const struct command *command);
 
 /* The value of the command's option `name` ("" for a flag), or NULL where it was not given. */
 const char *invocation_value(const struct invocation *invocation, const char *name);
 bool invocation_has(const struct invocation *invocation, const char *name);
+
+/* Every value of an option that may be repeated, one after another: *at begins at 0; NULL: no more. */
+const char *invocation_next(const struct invocation *invocation, const char *name, size_t *at);
 
 /* A duration or whole-number option: returns 0 with *out (`fallback` where it was not given), or -1
  * with *err naming the option and the value seen. */
@@ -80,7 +96,7 @@ int invocation_number(const struct invocation *invocation, const char *name, int
 extern const struct command_option command_globals[];
 
 /* Parses argv (without the program's name) by the table into a zeroed invocation whose arena is
- * set. Global flags may stand anywhere. Returns 0, or -1 with *err (code "usage") that suggests the
+ * set (and whose command, where the program's name is one: then no word names it). Global flags may stand anywhere. Returns 0, or -1 with *err (code "usage") that suggests the
  * nearest known word. With -h or --help the arguments are not counted. */
 int command_parse(const struct command *const *commands, int argc, char *const *argv,
                   struct invocation *invocation, struct err *err);

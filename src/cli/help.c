@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/cells.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -25,6 +26,7 @@ static const struct {
      "  130  Ctrl-C; 143 SIGTERM\n"},
     {"environment", "variables that hq reads",
      "  HQ_DIR     the company's folder, where -C is not given\n"
+     "  HQ_TASK_FD set by hq inside an agent's command: the way to the hub for that task\n"
      "  NO_COLOR   no colours, whatever the terminal\n"
      "  COLUMNS    how wide a table may be, where there is no terminal\n"
      "  LC_ALL, LC_CTYPE, LANG   a UTF-8 locale gives the round signs, others ASCII\n"},
@@ -52,9 +54,10 @@ static void print_options(struct buf *out, const struct command_option *options)
         print_option(out, options);
 }
 
-static void print_command(struct buf *out, const struct command *command)
+static void print_command(const struct invocation *invocation, struct buf *out,
+                          const struct command *command)
 {
-    buf_printf(out, "usage: hq %s%s%s%s\n\n%s\n", command->name,
+    buf_printf(out, "usage: %s%s%s%s\n\n%s\n", command_shown(invocation, command),
                command->options ? " [OPTIONS]" : "", *command->usage ? " " : "", command->usage,
                command->summary);
     if (command->details)
@@ -71,10 +74,11 @@ static void print_line(struct buf *out, const struct command *command)
 {
     char left[128];
     snprintf(left, sizeof(left), "%s %s", command->name, command->usage);
-    if (strlen(left) > 27)
-        buf_printf(out, "  %s\n  %-27s %s\n", left, "", command->summary);
+    int gap = 28 - cell_width(left);
+    if (gap > 0)
+        buf_printf(out, "  %s%*s%s\n", left, gap, "", command->summary);
     else
-        buf_printf(out, "  %-27s %s\n", left, command->summary);
+        buf_printf(out, "  %s\n  %28s%s\n", left, "", command->summary);
 }
 
 static bool print_group(struct buf *out, const struct command *const *commands, const char *group)
@@ -93,7 +97,7 @@ static bool print_group(struct buf *out, const struct command *const *commands, 
 
 void help_overview(const struct invocation *invocation, struct buf *out)
 {
-    static const char *const groups[] = {"START", "RUN", "WORK", "SETUP", "CARE", "PLUMBING"};
+    static const char *const groups[] = {"START", "RUN", "WORK", "LINKS", "SETUP", "CARE", "PLUMBING"};
     buf_puts(out, "hq: a company of LLM agents, each its own process\n\n"
                   "usage: hq [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]\n");
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
@@ -150,7 +154,7 @@ int help_show(const struct invocation *invocation, const char *name)
     struct buf out = {0};
     const struct command *command = name ? command_find(invocation->commands, name) : NULL;
     if (command)
-        print_command(&out, command);
+        print_command(invocation, &out, command);
     else if (!name)
         help_overview(invocation, &out);
     else if (!print_topic(&out, name) && !print_family(&out, invocation->commands, name)) {
@@ -178,4 +182,5 @@ const struct command command_help = {
     .summary = "this page, a command in full, or a topic",
     .max_args = 2,
     .run = help_run,
+    .in_task = true,
 };

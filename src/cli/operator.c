@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/thread.h"
 #include "cli/company.h"
+#include "cli/inside.h"
 #include "cli/operator.h"
 #include "cli/output.h"
 #include "client/hub_client.h"
@@ -31,10 +32,24 @@ static bool is_anybody_there(const struct config *config, struct arena *arena)
            lock_look(run, "supervisor", NULL, &err) == LOCK_HELD;
 }
 
+/* The channel of the task inside whose exec we run. */
+static int open_inside(struct operator_line *line)
+{
+    struct err err = {0};
+    int fd = inside_task_fd(&err);
+    if (fd < 0)
+        return output_fail(line->invocation, COMMAND_CREDENTIAL, &err);
+    line->cancel = fetch_cancel_open();
+    line->hub = hub_client_open_task(fd);
+    return COMMAND_OK;
+}
+
 int operator_open(const struct invocation *invocation, struct operator_line *line)
 {
     struct err err;
     *line = (struct operator_line){.invocation = invocation};
+    if (inside_task())
+        return open_inside(line);
     line->config = company_open(invocation);
     if (!line->config)
         return COMMAND_USAGE;
@@ -78,6 +93,12 @@ void operator_close(struct operator_line *line)
     line->hub = NULL;
     line->fetch = NULL;
     line->config = NULL;
+}
+
+const char *operator_hq(const struct operator_line *line)
+{
+    return line->config ? arena_printf(line->invocation->arena, "hq -C %s", line->config->dir)
+                        : "hq";
 }
 
 static int exit_code_of(enum hub_outcome outcome, int status)

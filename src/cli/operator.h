@@ -1,5 +1,5 @@
-/* The operator's line to the hub, for commands: config, token, client, and what failures mean as exit
- * codes. */
+/* A command's line to the hub: the operator's (config, token, socket) or, inside an agent's exec, that
+ * task's own channel; and what failures mean as exit codes. */
 #ifndef HQ_CLI_OPERATOR_H
 #define HQ_CLI_OPERATOR_H
 
@@ -16,7 +16,7 @@ struct hub_client;
 
 struct operator_line {
     const struct invocation *invocation;
-    struct config *config;
+    struct config *config; /* NULL inside an agent's exec */
     struct fetch *fetch;
     struct hub_client *hub;
     struct fetch_cancel *cancel; /* thrown by Ctrl-C once operator_catch_interrupt() was called */
@@ -24,7 +24,7 @@ struct operator_line {
     pthread_t interrupt; /* waits for Ctrl-C, once it is caught */
 };
 
-/* Opens the company's config, reads the operator's token. Returns COMMAND_OK, or the exit code after
+/* Opens the company's config, reads the operator's token; inside an agent's exec neither. Returns COMMAND_OK, or the exit code after
  * saying what is wrong (nothing runs: COMMAND_NOT_RUNNING). */
 int operator_open(const struct invocation *invocation, struct operator_line *line);
 void operator_close(struct operator_line *line);
@@ -33,6 +33,9 @@ void operator_close(struct operator_line *line);
  * failed. `wait_ms`: how long the answer may take besides. */
 int operator_call(struct operator_line *line, const char *method, const char *path,
                   const json_t *body, int64_t wait_ms, json_t **answer);
+
+/* "hq -C DIR", to begin a command that a person may type next; in the arena. */
+const char *operator_hq(const struct operator_line *line);
 
 /* From now on Ctrl-C ends waiting calls with COMMAND_INTERRUPTED instead of the process. */
 void operator_catch_interrupt(struct operator_line *line);

@@ -30,6 +30,7 @@ struct reader {
     int argc, at;
     const char *word; /* first word of a family, before its second */
     const char **args;
+    struct given_option *given;
     struct err *err;
 };
 
@@ -53,6 +54,12 @@ static bool is_family(const struct command *const *commands, const char *word)
         if (name_has_first_word((*commands)->name, word))
             return true;
     return false;
+}
+
+const char *command_shown(const struct invocation *invocation, const struct command *command)
+{
+    return command->is_link ? command->name
+                            : arena_printf(invocation->arena, "hq %s", command->name);
 }
 
 /* The words one could have meant: first words, or the second words of `family`. */
@@ -230,9 +237,12 @@ static int take_option(struct reader *reader, const char *name, size_t len, char
                            option->value);
         value = reader->argv[reader->at++];
     }
-    if (own)
+    if (own) {
+        if (invocation->given_count >= WORDS_MAX)
+            return err_set(reader->err, "usage", "more than %d options", WORDS_MAX);
         invocation->values[at] = value;
-    else if (set_global(reader, option->name, value) < 0)
+        reader->given[invocation->given_count++] = (struct given_option){at, value};
+    } else if (set_global(reader, option->name, value) < 0)
         return -1;
     return option->value && rest ? 1 : 0;
 }
@@ -264,13 +274,13 @@ static int check_count(struct reader *reader)
     size_t count = invocation->arg_count;
     if (count >= command->min_args && count <= command->max_args)
         return 0;
+    const char *shown = command_shown(invocation, command);
     if (count < command->min_args)
-        err_set(reader->err, "usage", "hq %s needs %s", command->name, command->usage);
+        err_set(reader->err, "usage", "%s needs %s", shown, command->usage);
     else
-        err_set(reader->err, "usage", "hq %s: \"%s\" is one argument too many", command->name,
+        err_set(reader->err, "usage", "%s: \"%s\" is one argument too many", shown,
                 invocation->args[command->max_args]);
-    err_hint(reader->err, "Usage: hq %s%s%s", command->name, *command->usage ? " " : "",
-             command->usage);
+    err_hint(reader->err, "Usage: %s%s%s", shown, *command->usage ? " " : "", command->usage);
     return -1;
 }
 
@@ -281,8 +291,10 @@ int command_parse(const struct command *const *commands, int argc, char *const *
         .invocation = invocation, .commands = commands, .argv = argv, .argc = argc, .err = err};
     bool words_only = false;
     reader.args = arena_alloc(invocation->arena, (WORDS_MAX + 1) * sizeof(*reader.args));
+    reader.given = arena_alloc(invocation->arena, WORDS_MAX * sizeof(*reader.given));
     invocation->commands = commands;
     invocation->args = reader.args;
+    invocation->given = reader.given;
     invocation->timeout_ms = -1;
     while (reader.at < argc) {
         const char *word = argv[reader.at++];
@@ -307,6 +319,17 @@ const char *invocation_value(const struct invocation *invocation, const char *na
 {
     int at = find_option(invocation->command->options, name, strlen(name), 0);
     return at < 0 ? NULL : invocation->values[at];
+}
+
+const char *invocation_next(const struct invocation *invocation, const char *name, size_t *at)
+{
+    int wanted = find_option(invocation->command->options, name, strlen(name), 0);
+    while (*at < invocation->given_count) {
+        const struct given_option *given = &invocation->given[(*at)++];
+        if (given->at == wanted)
+            return given->value;
+    }
+    return NULL;
 }
 
 bool invocation_has(const struct invocation *invocation, const char *name)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "cli/cells.h"
 #include "cli/status_text.h"
 
 enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
@@ -17,49 +18,9 @@ struct sheet {
     int name_columns, state_columns, model_columns, task_columns;
 };
 
-/* Columns that a text takes: code points; this program prints no wide ones of its own. */
-static int width(const char *text)
-{
-    int columns = 0;
-    for (; *text; text++)
-        columns += ((unsigned char)*text & 0xc0) != 0x80;
-    return columns;
-}
-
-/* Bytes of the longest beginning that takes at most `columns`. */
-static int fit(const char *text, int columns)
-{
-    int at = 0;
-    while (text[at]) {
-        int next = at + 1;
-        while (((unsigned char)text[next] & 0xc0) == 0x80)
-            next++;
-        if (columns-- <= 0)
-            break;
-        at = next;
-    }
-    return at;
-}
-
-/* Appends the text cut or filled to exactly `columns`; control characters become spaces. */
 static void put_cell(struct sheet *sheet, const char *text, int columns)
 {
-    const char *dots = sheet->look->utf8 ? "…" : "~";
-    int wide = width(text);
-    int bytes = fit(text, wide > columns ? columns - 1 : columns);
-    for (int i = 0; i < bytes; i++)
-        buf_putc(sheet->out, (unsigned char)text[i] < ' ' ? ' ' : text[i]);
-    if (wide > columns)
-        buf_puts(sheet->out, dots);
-    for (; wide < columns; wide++)
-        buf_putc(sheet->out, ' ');
-}
-
-static void end_line(struct buf *out)
-{
-    while (out->len && out->bytes[out->len - 1] == ' ')
-        out->bytes[--out->len] = '\0';
-    buf_putc(out, '\n');
+    cell_put(sheet->out, text, columns, sheet->look->utf8);
 }
 
 struct mark {
@@ -97,7 +58,7 @@ static const char *dot(const struct sheet *sheet)
 static void put_text_line(struct sheet *sheet, const char *text)
 {
     put_cell(sheet, text, sheet->look->columns);
-    end_line(sheet->out);
+    cell_end_line(sheet->out);
 }
 
 static void put_head(struct sheet *sheet, const json_t *census)
@@ -119,11 +80,11 @@ static void put_head(struct sheet *sheet, const json_t *census)
     if (inbox > 0)
         snprintf(need, sizeof(need), "%lld need%s you %s hq inbox", (long long)inbox,
                  inbox == 1 ? "s" : "", sheet->look->utf8 ? "→" : "->");
-    int room = sheet->look->columns - (*need ? width(need) + 1 : 0);
+    int room = sheet->look->columns - (*need ? cell_width(need) + 1 : 0);
     put_cell(sheet, line, room);
     if (*need)
         buf_printf(sheet->out, " %s", need);
-    end_line(sheet->out);
+    cell_end_line(sheet->out);
 }
 
 static bool is_shown(const json_t *agent)
@@ -187,7 +148,7 @@ static void put_down_row(struct sheet *sheet, const json_t *agent)
     if (is_down && !sheet->is_ending)
         snprintf(more, sizeof(more), "%s hq %s %.40s", arrow, by_hand ? "start" : "logs", id);
     int room = sheet->look->columns - 3 - sheet->name_columns;
-    int tail = *more ? width(more) + 2 : 0;
+    int tail = *more ? cell_width(more) + 2 : 0;
     bool fits = room - tail >= 20;
     put_cell(sheet, text, fits ? room - tail : room);
     if (fits && *more)
@@ -223,7 +184,7 @@ static void put_row(struct sheet *sheet, const json_t *agent)
         put_work(sheet, agent);
     else
         put_down_row(sheet, agent);
-    end_line(sheet->out);
+    cell_end_line(sheet->out);
 }
 
 /* The rows share what the names leave: half for the state, the rest for model and task. */
@@ -234,12 +195,12 @@ static void measure(struct sheet *sheet, const json_t *agents)
     int names = 5, states = 10;
     json_array_foreach (agents, i, agent) {
         char text[ROW_MAX];
-        int columns = width(json_get_text(agent, "id", ""));
+        int columns = cell_width(json_get_text(agent, "id", ""));
         names = columns > names ? columns : names;
         if (!is_shown(agent) || !has_task(agent))
             continue;
         state_text(agent, text);
-        states = width(text) > states ? width(text) : states;
+        states = cell_width(text) > states ? cell_width(text) : states;
     }
     sheet->name_columns = names < NAME_COLUMNS_MAX ? names : NAME_COLUMNS_MAX;
     int room = sheet->look->columns - 2 - sheet->name_columns - 1 - 8 - 2;
@@ -273,7 +234,7 @@ static void put_rows(struct sheet *sheet, const json_t *agents)
         put_cell(sheet, "TASK", sheet->task_columns);
         buf_puts(sheet->out, " FOR");
     }
-    end_line(sheet->out);
+    cell_end_line(sheet->out);
     json_array_foreach (agents, i, agent)
         if (is_shown(agent))
             put_row(sheet, agent);
@@ -289,7 +250,7 @@ static void put_idle(struct sheet *sheet, const json_t *agents)
         const char *id = json_get_text(agent, "id", "?");
         if (is_shown(agent))
             continue;
-        if (count && column + 2 + width(id) > last) {
+        if (count && column + 2 + cell_width(id) > last) {
             buf_puts(sheet->out, ",\n  ");
             column = 2;
         } else if (count) {
@@ -298,7 +259,7 @@ static void put_idle(struct sheet *sheet, const json_t *agents)
         } else {
             put_mark(sheet, "idle");
         }
-        int columns = width(id) < last - 2 ? width(id) : last - 2;
+        int columns = cell_width(id) < last - 2 ? cell_width(id) : last - 2;
         put_cell(sheet, id, columns);
         column += columns;
         count++;

@@ -12,6 +12,7 @@ const struct command *const command_table[] = {
     &command_logs,
     &command_ask,
     &command_chat,
+    &command_route,
     &command_task_list,
     &command_task_show,
     &command_task_watch,

@@ -8,7 +8,7 @@ extern const struct command command_config_explain, command_config_path, command
     command_config_validate;
 extern const struct command command_down, command_logs, command_reload, command_restart, command_start,
     command_status, command_stop, command_up;
-extern const struct command command_ask, command_chat;
+extern const struct command command_ask, command_chat, command_route;
 extern const struct command command_task_cancel, command_task_list, command_task_retry,
     command_task_show, command_task_watch;
 extern const struct command command_agent_list, command_agent_show;

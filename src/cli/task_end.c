@@ -53,6 +53,7 @@ const struct command command_task_cancel = {
     .min_args = 1,
     .max_args = 1,
     .run = cancel_run,
+    .in_task = true,
 };
 
 const struct command command_task_retry = {

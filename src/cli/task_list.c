@@ -103,4 +103,5 @@ const struct command command_task_list = {
     .summary = "the newest tasks",
     .options = list_options,
     .run = list_run,
+    .in_task = true,
 };

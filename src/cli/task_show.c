@@ -137,4 +137,5 @@ const struct command command_task_show = {
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .in_task = true,
 };

@@ -18,4 +18,5 @@ const struct command command_version = {
     .usage = "",
     .summary = "what this binary is",
     .run = version_run,
+    .in_task = true,
 };

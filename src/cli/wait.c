@@ -7,7 +7,6 @@
 #include "cli/output.h"
 #include "cli/task_text.h"
 #include "cli/wait.h"
-#include "config/config.h"
 #include "wire/task.h"
 
 enum { POLL_MS = 30000, POLL_TERMINAL_MS = 1000 };
@@ -38,8 +37,8 @@ static void clear_progress(struct operator_line *line)
 static int detach(struct operator_line *line, const char *id, int code)
 {
     clear_progress(line);
-    output_note(line->invocation, "the work goes on; come back with: hq -C %s task show %s",
-                line->config->dir, task_short_id(id, line->invocation->arena));
+    output_note(line->invocation, "the work goes on; come back with: %s task show %s",
+                operator_hq(line), task_short_id(id, line->invocation->arena));
     return code;
 }
 

@@ -1,0 +1,180 @@
+/* hq route: who would get a piece of work, and why; it sends nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/output.h"
+#include "cli/question.h"
+#include "cli/route.h"
+#include "cli/table.h"
+
+static const struct command_option route_options[] = {
+    {"capability", 0, "NAME", "only who has this capability; TEXT may be left out"},
+    {"as", 0, "AGENT", "with the rights of this agent"},
+    {0},
+};
+
+int route_ask(struct operator_line *line, const struct route_query *query, json_t **answer)
+{
+    json_t *body = json_object();
+    json_set_text(body, "text", query->text);
+    json_set_text(body, "capability", query->capability);
+    json_set_text(body, "caller", query->caller);
+    int code = operator_call(line, "POST", "/v1/route", body, 0, answer);
+    json_decref(body);
+    return code;
+}
+
+/* "research, papers" of an array of texts. */
+static const char *words_of(const json_t *list, struct arena *arena)
+{
+    size_t i;
+    const json_t *word;
+    const char *text = "";
+    json_array_foreach (list, i, word)
+        text = arena_printf(arena, "%s%s%s", text, i ? ", " : "",
+                            json_is_string(word) ? json_string_value(word) : "?");
+    return text;
+}
+
+static const json_t *candidate_called(const json_t *answer, const char *agent)
+{
+    size_t i;
+    const json_t *candidate;
+    json_array_foreach (json_object_get(answer, "candidates"), i, candidate)
+        if (str_eq(json_get_text(candidate, "agent", NULL), agent))
+            return candidate;
+    return NULL;
+}
+
+static int fail_choice(const struct invocation *invocation)
+{
+    struct err err = {0};
+    err_set(&err, "no_candidate", "nobody fits this text");
+    err_hint(&err, "hq route \"TEXT\" says why; hq agent list shows who is there");
+    return output_fail(invocation, COMMAND_USAGE, &err);
+}
+
+int route_choose(struct operator_line *line, const char *text, const char **agent)
+{
+    struct arena *arena = line->invocation->arena;
+    struct route_query query = {.text = text};
+    json_t *answer = NULL;
+    *agent = NULL;
+    int code = route_ask(line, &query, &answer);
+    if (code != COMMAND_OK)
+        return code;
+    *agent = arena_strdup(arena, json_get_text(answer, "chosen", NULL));
+    const char *why =
+        words_of(json_object_get(candidate_called(answer, *agent), "matched"), arena);
+    if (!*agent)
+        code = fail_choice(line->invocation);
+    else
+        output_note(line->invocation, "asking %s%s%s%s", *agent, *why ? " (" : "", why,
+                    *why ? ")" : "");
+    json_decref(answer);
+    return code;
+}
+
+/* "1 working, 2 queued; 9 of 10 done": what counted for or against a candidate. */
+static const char *reasons_of(const json_t *candidate, struct arena *arena)
+{
+    const char *excluded = json_get_text(candidate, "excluded", NULL);
+    if (excluded)
+        return arena_printf(arena, "not: %s", excluded);
+    const char *matched = words_of(json_object_get(candidate, "matched"), arena);
+    const json_t *price = json_object_get(candidate, "price");
+    long long done = json_get_int(candidate, "done", 0), failed = json_get_int(candidate, "failed", 0);
+    const char *text = *matched ? arena_printf(arena, "fits %s; ", matched) : "";
+    text = arena_printf(arena, "%s%lld working, %lld queued", text,
+                        (long long)json_get_int(candidate, "working", 0),
+                        (long long)json_get_int(candidate, "queued", 0));
+    if (done + failed > 0)
+        text = arena_printf(arena, "%s; %lld of %lld done", text, done, done + failed);
+    if (json_is_number(price))
+        text = arena_printf(arena, "%s; $%.2f per million tokens", text,
+                            json_number_value(price) / 1e6);
+    return text;
+}
+
+static void print_candidates(const struct invocation *invocation, const json_t *answer)
+{
+    size_t i;
+    const json_t *candidate;
+    const char *chosen = json_get_text(answer, "chosen", NULL);
+    if (chosen)
+        printf("%s would be asked\n", chosen);
+    else
+        puts("nobody would be asked");
+    json_array_foreach (json_object_get(answer, "candidates"), i, candidate) {
+        const char *agent = json_get_text(candidate, "agent", "?");
+        const char *reasons = reasons_of(candidate, invocation->arena);
+        const json_t *score = json_object_get(candidate, "score");
+        printf("%s %-16s ", str_eq(agent, chosen) ? ">" : " ", agent);
+        if (json_is_number(score) && !json_object_get(candidate, "excluded"))
+            printf("%6.2f  %s\n", json_number_value(score), reasons);
+        else
+            printf("%6s  %s\n", "-", reasons);
+    }
+}
+
+static int check_words(const struct invocation *invocation)
+{
+    struct err err = {0};
+    if (invocation->arg_count || invocation_has(invocation, "capability"))
+        return COMMAND_OK;
+    err_set(&err, "usage", "hq route needs TEXT or --capability NAME");
+    return output_fail(invocation, COMMAND_USAGE, &err);
+}
+
+static int show(const struct invocation *invocation, json_t *answer)
+{
+    if (invocation->json)
+        return output_json(answer);
+    print_candidates(invocation, answer);
+    json_decref(answer);
+    return COMMAND_OK;
+}
+
+static int route_run(const struct invocation *invocation)
+{
+    struct operator_line line;
+    struct err err = {0};
+    json_t *answer = NULL;
+    struct route_query query = {.capability = invocation_value(invocation, "capability"),
+                                .caller = invocation_value(invocation, "as")};
+    int code = check_words(invocation);
+    if (code != COMMAND_OK)
+        return code;
+    if (invocation->arg_count) {
+        query.text = question_text(invocation, invocation->args[0], &err);
+        if (!query.text)
+            return output_fail(invocation, COMMAND_USAGE, &err);
+    }
+    code = operator_open(invocation, &line);
+    if (code != COMMAND_OK)
+        return code;
+    code = route_ask(&line, &query, &answer);
+    if (code == COMMAND_OK)
+        code = json_get_text(answer, "chosen", NULL) ? COMMAND_OK : COMMAND_FAILED;
+    if (answer) {
+        int shown = show(invocation, answer);
+        code = code == COMMAND_OK ? shown : code;
+    }
+    operator_close(&line);
+    return code;
+}
+
+const struct command command_route = {
+    .name = "route",
+    .group = "WORK",
+    .usage = "TEXT|-",
+    .summary = "who would be asked, and why; sends nothing",
+    .options = route_options,
+    .max_args = 1,
+    .run = route_run,
+    .in_task = true,
+};
