@@ -4,6 +4,7 @@
 
 #include "agent/entries.h"
 #include "agent/fold.h"
+#include "agent/quote.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -38,7 +39,18 @@ static json_t *new_entry(const char *task, int64_t step, int64_t idx, const char
 
 static json_t *text_block(const char *text)
 {
-    return json_pack("{s:s,s:s}", "type", "text", "text", text);
+    return json_pack("{s:s,s:o}", "type", "text", "text", json_text(text, strlen(text)));
+}
+
+/* The task's instruction and data, as its model read them. */
+static json_t *user_message(const json_t *task)
+{
+    struct arena arena = {0};
+    const char *text = quote_instruction(&arena, json_get_text(task, "instruction", ""),
+                                         json_object_get(task, "data"));
+    json_t *message = json_pack("{s:s,s:[o]}", "role", "user", "content", text_block(text));
+    arena_fini(&arena);
+    return message;
 }
 
 static void add_tool_calls(const json_t *answer, json_t *content)
@@ -96,15 +108,20 @@ static json_t *assistant_message(const json_t *call)
                      stop_reason(answer));
 }
 
+/* A call that the turn's end left without an answer has one here: providers refuse a conversation
+ * in which a tool call is not answered. */
 static json_t *tool_message(const json_t *call)
 {
+    struct arena arena = {0};
     const json_t *response = json_object_get(call, "response");
     json_t *details = json_object_get(response, "details");
+    const char *text = response ? quote_answer(&arena, call)
+                                : "No result: the turn ended before this call was answered.";
     json_t *message = json_pack(
         "{s:s,s:s,s:s,s:[o],s:b}", "role", "toolResult", "toolCallId",
         json_get_text(call, "call_id", ""), "toolName", json_get_text(call, "name", ""), "content",
-        text_block(json_get_text(response, "text", "")), "isError",
-        json_get_bool(call, "is_error", false));
+        text_block(text), "isError", !response || json_get_bool(call, "is_error", false));
+    arena_fini(&arena);
     if (details)
         json_object_set(message, "details", details);
     return message;
@@ -132,13 +149,12 @@ json_t *entries_of_turn(const json_t *item)
     json_t *entries = json_array();
     json_array_append_new(
         entries, new_entry(id, -1, 0, json_get_text(task, "created_at", NULL),
-                           json_pack("{s:s,s:[o]}", "role", "user", "content",
-                                     text_block(json_get_text(task, "instruction", "")))));
+                           user_message(task)));
     size_t i;
     const json_t *call;
     json_array_foreach (json_object_get(item, "calls"), i, call) {
         int64_t step = json_get_int(call, "step", 0), idx = json_get_int(call, "idx", 0);
-        if (!json_object_get(call, "response"))
+        if (idx == 0 && !json_object_get(call, "response"))
             continue;
         json_t *message = idx == 0 ? assistant_message(call) : tool_message(call);
         json_array_append_new(

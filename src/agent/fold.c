@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "agent/fold.h"
+#include "agent/quote.h"
+#include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "wire/call.h"
@@ -18,7 +20,13 @@ json_t *fold_find(const json_t *calls, int64_t step, int64_t idx)
 
 static bool is_complete(const json_t *call)
 {
-    return !str_eq(json_get_text(call, "state", ""), CALL_INTENDED);
+    const char *state = json_get_text(call, "state", "");
+    return !str_eq(state, CALL_INTENDED) && !str_eq(state, CALL_WAITING);
+}
+
+static bool is_waiting(const json_t *call)
+{
+    return str_eq(json_get_text(call, "state", ""), CALL_WAITING);
 }
 
 static int64_t last_step(const json_t *calls)
@@ -32,20 +40,41 @@ static int64_t last_step(const json_t *calls)
     return last;
 }
 
-/* The first tool call of the step without a result; false: none. */
+/* Looks at the tool calls of the step: the first that can be run is next; none, but some wait for
+ * other tasks: wait. False: all are there. */
 static bool open_tool(const json_t *calls, int64_t step, size_t count, struct fold_next *next)
 {
+    bool waits = false;
     for (size_t i = 1; i <= count; i++) {
         const json_t *call = fold_find(calls, step, (int64_t)i);
         if (call && is_complete(call))
             continue;
+        if (call && is_waiting(call)) {
+            waits = true;
+            continue;
+        }
         next->what = FOLD_RUN_TOOL;
         next->idx = (int64_t)i;
         next->call = call;
         next->intended = call != NULL;
         return true;
     }
-    return false;
+    if (waits)
+        next->what = FOLD_WAIT;
+    return waits;
+}
+
+/* The first report of the step that was accepted, or NULL. */
+static const json_t *accepted_report(const json_t *calls, int64_t step, size_t count)
+{
+    for (size_t i = 1; i <= count; i++) {
+        const json_t *call = fold_find(calls, step, (int64_t)i);
+        if (str_eq(json_get_text(call, "name", ""), "report") &&
+            str_eq(json_get_text(call, "state", ""), CALL_RECORDED) &&
+            !json_get_bool(call, "is_error", false))
+            return call;
+    }
+    return NULL;
 }
 
 void fold_next(const json_t *calls, struct fold_next *next)
@@ -66,8 +95,9 @@ void fold_next(const json_t *calls, struct fold_next *next)
     size_t wanted = json_array_size(json_object_get(next->answer, "tool_calls"));
     if (open_tool(calls, step, wanted, next))
         return;
-    next->what = wanted > 0 ? FOLD_ASK_MODEL : FOLD_FINISH;
-    if (wanted > 0)
+    next->report = accepted_report(calls, step, wanted);
+    next->what = wanted > 0 && !next->report ? FOLD_ASK_MODEL : FOLD_FINISH;
+    if (next->what == FOLD_ASK_MODEL)
         next->step = step + 1;
 }
 
@@ -83,11 +113,15 @@ static json_t *assistant_message(const json_t *answer)
 
 static json_t *tool_message(const json_t *call)
 {
-    const json_t *response = json_object_get(call, "response");
-    const char *text = json_get_text(response, "text", "");
-    return json_pack("{s:s,s:s,s:s,s:s,s:b}", "role", "tool", "call_id",
-                     json_get_text(call, "call_id", ""), "name", json_get_text(call, "name", ""),
-                     "text", text, "is_error", json_get_bool(call, "is_error", false));
+    struct arena arena = {0};
+    const char *text = quote_answer(&arena, call);
+    json_t *message =
+        json_pack("{s:s,s:s,s:s,s:o,s:b}", "role", "tool", "call_id",
+                  json_get_text(call, "call_id", ""), "name", json_get_text(call, "name", ""),
+                  "text", json_text(text, strlen(text)), "is_error",
+                  json_get_bool(call, "is_error", false));
+    arena_fini(&arena);
+    return message;
 }
 
 /* Nothing of a step is shown to the model before all of its results are there. */

@@ -10,7 +10,8 @@
 enum fold_what {
     FOLD_ASK_MODEL, /* the next model call: step */
     FOLD_RUN_TOOL,  /* the next tool call: step, idx, call */
-    FOLD_FINISH,    /* the last answer asked for nothing more: answer */
+    FOLD_WAIT,      /* only other tasks' answers lack: park for the waiting calls of `step` */
+    FOLD_FINISH,    /* the last answer asked for nothing more, or reported: answer, report */
 };
 
 struct fold_next {
@@ -19,6 +20,8 @@ struct fold_next {
     bool intended;        /* its record exists already, but was not completed */
     const json_t *call;   /* the tool call's record, borrowed */
     const json_t *answer; /* the model's last answer (its response), borrowed; NULL at the start */
+    const json_t *report; /* FINISH: the accepted `report` call's record, borrowed; NULL: the answer's
+                           * text is the result */
 };
 
 /* Says what the turn does next from its records; pure, *next borrows from `calls`. */

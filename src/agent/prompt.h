@@ -10,10 +10,10 @@ struct arena;
 struct prompt_store;
 struct task;
 
-/* Builds the prompt from the workspace as it is now; in the arena. Sections follow OpenClaw's order
+/* Builds the prompt from the workspace as it is now and the task's tools (tool.h); in the arena. Sections follow OpenClaw's order
  * (identity, tools, workspace, time zone, context, runtime line). */
 char *prompt_build(const struct agent_runtime *runtime, const struct task *task,
-                   struct arena *arena);
+                   const json_t *tools, struct arena *arena);
 
 /* Which prompts (by sha256) the hub is known to hold: their text need not be sent again.
  * Thread-safe. */

@@ -1,5 +1,7 @@
 /* JSON operations as docs/protocol.md names them. */
 
+#include <stdio.h>
+
 #include "agent/report.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -26,11 +28,29 @@ static json_t *add(struct report *report, const char *op)
     return object;
 }
 
-void report_intend(struct report *report, json_t *call, const char *prompt)
+void report_intend(struct report *report, json_t *call, const char *prompt, json_t *reserve)
 {
     json_t *op = add(report, "call_intend");
     json_object_set_new(op, "call", call);
     json_set_text(op, "prompt", prompt);
+    if (reserve)
+        json_object_set_new(op, "reserve", reserve);
+}
+
+void report_drop(struct report *report, int64_t step)
+{
+    json_object_set_new(add(report, "call_drop"), "call",
+                        json_pack("{s:I,s:i}", "step", (json_int_t)step, "idx", 0));
+}
+
+void report_delegate(struct report *report, int64_t step, int64_t idx, json_t *body)
+{
+    json_t *op = add(report, "delegate");
+    json_object_update_missing(op, body);
+    json_object_set_new(op, "step", json_integer(step));
+    json_object_set_new(op, "idx", json_integer(idx));
+    json_decref(body);
+    report->delegates = true;
 }
 
 void report_record(struct report *report, json_t *call)
@@ -61,6 +81,17 @@ void report_park_for(struct report *report, const char *kind, int64_t in_ms)
         json_pack("[{s:s,s:I}]", "kind", kind, "in_ms", (json_int_t)in_ms));
 }
 
+void report_park_step(struct report *report, int64_t step)
+{
+    json_object_set_new(add(report, "park"), "of_step", json_integer(step));
+}
+
+void report_park(struct report *report, json_t *park)
+{
+    json_object_update_missing(add(report, "park"), park);
+    json_decref(park);
+}
+
 void report_effect(struct report *report, json_t *effect)
 {
     json_object_set_new(add(report, "effect"), "effect", effect);
@@ -71,17 +102,28 @@ void report_release(struct report *report)
     add(report, "release");
 }
 
+static void read_answer(const json_t *json, struct report_answer *answer)
+{
+    snprintf(answer->state, sizeof(answer->state), "%s", json_get_text(json, "state", ""));
+    snprintf(answer->failure_class, sizeof(answer->failure_class), "%s",
+             json_get_text(json, "failure_class", ""));
+    snprintf(answer->failure_message, sizeof(answer->failure_message), "%s",
+             json_get_text(json, "failure_message", ""));
+}
+
 enum hub_outcome report_send(struct report *report, struct hub_client *hub,
-                             struct fetch_cancel *cancel, struct err *err)
+                             struct report_answer *answer, struct err *err)
 {
     char request[33];
-    json_t *answer = NULL;
+    json_t *json = NULL;
     rand_hex(request, 32);
     json_t *body = json_pack("{s:s,s:O}", "request", request, "ops", report->ops);
-    enum hub_outcome outcome = hub_call(hub, "POST", "/v1/batch", body, REPORT_PATIENCE_MS, cancel,
-                                        &answer, NULL, err);
-    json_decref(answer);
+    enum hub_outcome outcome = hub_call(hub, "POST", "/v1/batch", body, REPORT_PATIENCE_MS, NULL,
+                                        &json, NULL, err);
+    read_answer(json, answer);
+    json_decref(json);
     json_decref(body);
     json_array_clear(report->ops);
+    report->delegates = false;
     return outcome;
 }

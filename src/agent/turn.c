@@ -3,95 +3,58 @@
 
 #include "agent/projector.h"
 #include "agent/prompt.h"
+#include "agent/quote.h"
 #include "agent/transcript.h"
 #include "agent/turn.h"
 #include "agent/turn_state.h"
-#include "base/crash.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "channel/delivery.h"
 #include "config/config.h"
+#include "wire/call.h"
 
 enum {
     HISTORY_BYTES = 400000, /* of transcript, before compaction exists */
     CATCH_UP_MS = 60000,
 };
 
-enum turn_go turn_send(struct turn *turn)
+int64_t turn_now(const struct turn *turn)
 {
-    crash_point("turn.report.before");
-    enum hub_outcome outcome =
-        report_send(&turn->report, turn->runtime->hub, NULL, &turn->err);
-    crash_point("turn.report.after");
-    if (outcome == HUB_OK)
-        return TURN_GO_ON;
-    if (outcome != HUB_LOST)
-        log_warn("task %s: the hub did not take a report: %s", turn->task.id, turn->err.message);
-    turn_control_stop(turn->control, STOP_LOST);
-    return TURN_GO_STOP;
+    return time_boot_ms() + turn->clock_ahead;
 }
 
-/* What is to be delivered goes out with the batch that ends the task. */
-static void add_delivery(struct turn *turn, const json_t *handoff)
+void turn_remember(struct turn *turn, json_t *call)
 {
-    const struct delivery delivery = {handoff, turn->failure_class, turn->failure_message,
-                                      time_wall_ms()};
-    json_t *effect = delivery_effect(turn->runtime->config, &turn->task, &delivery);
-    if (effect)
-        report_effect(&turn->report, effect);
-}
-
-static json_t *new_handoff(struct turn *turn, const char *status, json_t *result)
-{
-    json_t *handoff =
-        json_pack("{s:i,s:s,s:o,s:[],s:o,s:s}", "v", 1, "status", status, "result", result,
-                  "artefacts", "usage", fold_usage(turn->calls), "agent",
-                  turn->runtime->agent->id);
-    return handoff;
-}
-
-void turn_add_finish(struct turn *turn, const json_t *answer)
-{
-    const char *text = json_get_text(answer, "text", "");
-    const char *stop = json_get_text(answer, "stop", "stop");
-    bool cut = str_eq(stop, "length"), refused = str_eq(stop, "refused");
-    json_t *handoff = new_handoff(turn, refused ? "failed" : cut ? "partial" : "complete",
-                                  json_text(text, strlen(text)));
-    if (cut)
-        json_set_text(handoff, "notes", "the answer was cut at the model's output limit");
-    if (refused) {
-        turn->failure_class = "refused";
-        turn->failure_message = "the model refused to answer";
+    char now[TIME_TEXT];
+    time_rfc3339(turn_now(turn), now);
+    json_set_text(call, "recorded_at", now);
+    json_t *old = fold_find(turn->calls, json_get_int(call, "step", 0), json_get_int(call, "idx", 0));
+    if (old) {
+        json_object_update(old, call);
+        json_decref(call);
+    } else {
+        json_array_append_new(turn->calls, call);
     }
-    add_delivery(turn, handoff);
-    report_finish(&turn->report, handoff, turn->failure_class, turn->failure_message);
 }
 
-void turn_add_failure(struct turn *turn, const char *failure_class, const char *message)
+bool turn_is_ours(const struct turn *turn, const json_t *call)
 {
-    turn->failure_class = failure_class;
-    turn->failure_message = arena_strdup(&turn->arena, message);
-    json_t *handoff = new_handoff(turn, "failed", json_null());
-    add_delivery(turn, handoff);
-    report_finish(&turn->report, handoff, failure_class, message);
+    return call && json_get_int(call, "fence", turn->task.fence) == turn->task.fence;
 }
 
-enum turn_go turn_fail(struct turn *turn, const char *failure_class, const char *message)
+json_t *turn_messages(struct turn *turn)
 {
-    turn_add_failure(turn, failure_class, message);
-    turn->end = TURN_FINISHED;
-    return turn_send(turn) == TURN_GO_ON ? TURN_GO_ENDED : TURN_GO_STOP;
-}
-
-enum turn_go turn_retry(struct turn *turn, const char *failure_class, const char *message)
-{
-    log_info("task %s: %s: %s", turn->task.id, failure_class, message);
-    report_fail(&turn->report, failure_class, message);
-    turn->end = TURN_GIVEN_BACK;
-    return turn_send(turn) == TURN_GO_ON ? TURN_GO_ENDED : TURN_GO_STOP;
+    json_t *messages = json_copy(turn->history);
+    json_t *data = turn->task.data ? json_loads(turn->task.data, 0, NULL) : NULL;
+    const char *text = turn->task.instruction ? turn->task.instruction : "";
+    text = quote_instruction(&turn->arena, text, data);
+    json_array_append_new(messages,
+                          json_pack("{s:s,s:o}", "role", "user", "text", json_text(text, strlen(text))));
+    fold_messages(turn->calls, messages);
+    json_decref(data);
+    return messages;
 }
 
 /* The transcript may lack turns that ended when their worker died: the hub still has them. */
@@ -124,6 +87,39 @@ static int open_lane(struct turn *turn, const json_t *claimed)
     return transcript_read(path, HISTORY_BYTES, turn->history, &turn->err);
 }
 
+/* The hub's clock at the claim, as far as it said. */
+static void set_clock(struct turn *turn, const json_t *claimed)
+{
+    int64_t now;
+    const char *text = json_get_text(claimed, "now", NULL);
+    if (!text || !time_parse_rfc3339(text, &now))
+        now = time_wall_ms();
+    turn->clock_ahead = now - time_boot_ms();
+}
+
+/* What the agent may use is cut by what whoever gave the task granted for it. */
+static void set_tools(struct turn *turn)
+{
+    size_t i;
+    json_t *tool;
+    json_t *grant = turn->task.grant ? json_loads(turn->task.grant, 0, NULL) : NULL;
+    const json_t *words = json_object_get(grant, "tools");
+    if (json_is_array(words)) {
+        const char **list = arena_alloc(&turn->arena, (json_array_size(words) + 1) * sizeof(*list));
+        for (i = 0; i < json_array_size(words); i++) {
+            const char *word = json_string_value(json_array_get(words, i));
+            list[i] = arena_strdup(&turn->arena, word ? word : "");
+        }
+        turn->grant = list;
+    }
+    turn->tools = json_array();
+    json_array_foreach (turn->runtime->tools, i, tool)
+        if (!turn->grant ||
+            tool_is_allowed(tool_find(json_get_text(tool, "name", "")), turn->grant))
+            json_array_append(turn->tools, tool);
+    json_decref(grant);
+}
+
 static int turn_init(struct turn *turn, const struct agent_runtime *runtime,
                      const json_t *claimed, struct turn_control *control)
 {
@@ -137,9 +133,12 @@ static int turn_init(struct turn *turn, const struct agent_runtime *runtime,
     turn->calls = json_deep_copy(json_object_get(claimed, "calls"));
     if (!turn->calls)
         turn->calls = json_array();
+    set_clock(turn, claimed);
+    set_tools(turn);
+    turn->budget = json_object_get(claimed, "budget");
     const char *pinned = json_get_text(claimed, "prompt", NULL);
     turn->prompt = pinned ? arena_strdup(&turn->arena, pinned)
-                          : prompt_build(runtime, &turn->task, &turn->arena);
+                          : prompt_build(runtime, &turn->task, turn->tools, &turn->arena);
     hash_hex(turn->prompt, strlen(turn->prompt), turn->prompt_hash);
     return open_lane(turn, claimed);
 }
@@ -148,6 +147,7 @@ static void turn_fini(struct turn *turn)
 {
     json_decref(turn->calls);
     json_decref(turn->history);
+    json_decref(turn->tools);
     report_fini(&turn->report);
     arena_fini(&turn->arena);
 }
@@ -161,10 +161,12 @@ static enum turn_go act(struct turn *turn)
         return turn_ask_model(turn, &next);
     case FOLD_RUN_TOOL:
         return turn_run_tool(turn, &next);
+    case FOLD_WAIT:
+        report_park_step(&turn->report, next.step);
+        return turn_send_end(turn, TURN_PARKED);
     case FOLD_FINISH:
-        turn_add_finish(turn, next.answer);
-        turn->end = TURN_FINISHED;
-        return turn_send(turn) == TURN_GO_ON ? TURN_GO_ENDED : TURN_GO_STOP;
+        turn_add_finish(turn, &next);
+        return turn_send_end(turn, TURN_FINISHED);
     }
     return TURN_GO_STOP;
 }
@@ -190,6 +192,8 @@ static enum turn_end stop(struct turn *turn)
 
 static const char *end_state(const struct turn *turn)
 {
+    if (turn->state)
+        return turn->state;
     if (!turn->failure_class)
         return TASK_DONE;
     if (str_eq(turn->failure_class, "cancelled"))

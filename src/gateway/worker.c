@@ -212,7 +212,7 @@ static int wait_for_room(struct worker *worker)
     return room;
 }
 
-/* Each turn becomes the only owner of its part of the answer. */
+/* Each turn becomes the only owner of its part of the answer, which then says what time it is. */
 static void take_claimed(struct worker *worker, const json_t *answer, int64_t since)
 {
     json_t *tasks = json_object_get(answer, "tasks");
@@ -220,6 +220,7 @@ static void take_claimed(struct worker *worker, const json_t *answer, int64_t si
     while (json_array_size(tasks) > 0) {
         json_t *claimed = json_incref(json_array_get(tasks, 0));
         json_array_remove(tasks, 0);
+        json_set_text(claimed, "now", json_get_text(answer, "now", NULL));
         start_turn(worker, claimed, since);
     }
 }

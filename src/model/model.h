@@ -97,6 +97,13 @@ void models_close(struct models *models);
 struct model *models_get(struct models *models, const char *reference, const char **name,
                          struct err *err);
 
+/* What a call may cost at most, counted before it: a third of its bytes (prompt, messages, tools) as
+ * tokens, and the provider's output limit; 0 micro-USD where it has no price. */
+struct model_reserve {
+    int64_t tokens, micro_usd;
+};
+struct model_reserve models_reserve(struct models *models, const char *reference, size_t bytes);
+
 /* The price of a call in micro-USD, -1 where the provider has no price. */
 int64_t models_cost(struct models *models, const char *reference, const struct model_usage *usage);
 

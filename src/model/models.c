@@ -141,6 +141,17 @@ struct model *models_get(struct models *models, const char *reference, const cha
     return model ? keep(models, model) : NULL;
 }
 
+struct model_reserve models_reserve(struct models *models, const char *reference, size_t bytes)
+{
+    enum { BYTES_PER_TOKEN = 3, OUTPUT_DEFAULT = 4096 };
+    const struct config_model *config = find(models, reference);
+    struct model_usage usage = {.in = (int64_t)(bytes / BYTES_PER_TOKEN) + 1};
+    usage.out = config && config->max_tokens > 0 ? config->max_tokens : OUTPUT_DEFAULT;
+    int64_t price = config ? price_of(config, &usage) : 0;
+    return (struct model_reserve){.tokens = usage.in + usage.out,
+                                  .micro_usd = price > 0 ? price : 0};
+}
+
 int64_t models_cost(struct models *models, const char *reference, const struct model_usage *usage)
 {
     const struct config_model *config = find(models, reference);

@@ -54,10 +54,12 @@ bool tool_is_reserved(const char *name)
     return str_in(name, reserved);
 }
 
-static bool is_allowed(const struct tool *tool, const char *const *allow)
+bool tool_is_allowed(const struct tool *tool, const char *const *allow)
 {
+    if (!tool || tool->always)
+        return tool != NULL;
     for (size_t i = 0; allow[i]; i++)
-        if (str_eq(allow[i], "*") || tool_find(allow[i]) == tool)
+        if (str_eq(allow[i], "*") || str_eq(allow[i], tool->group) || tool_find(allow[i]) == tool)
             return true;
     return false;
 }
@@ -67,7 +69,7 @@ json_t *tool_catalogue(const char *const *allow)
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++) {
         const struct tool *tool = tools[i];
-        if (!is_allowed(tool, allow))
+        if (!tool_is_allowed(tool, allow))
             continue;
         json_array_append_new(
             list,

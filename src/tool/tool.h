@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 
+struct config;
 struct err;
 struct hub_client;
 struct tool_cancel;
@@ -36,6 +37,8 @@ struct tool_place {
     const char *agent;      /* its id */
     const char *session;    /* key of the session that the turn runs in */
     int64_t intended_at;    /* when this call was intended, the hub's clock in ms; 0: just now */
+    int64_t now;            /* the hub's clock in ms */
+    const struct config *config; /* of the company: whom the agent may ask */
 };
 
 /* A turn's switch: cancelling ends the tool that runs and refuses later ones. Thread-safe. */
@@ -66,6 +69,8 @@ struct tool {
     const char *description;
     const char *parameters; /* JSON Schema as text */
     enum tool_repeat repeat;
+    bool always;  /* every agent has it, whatever `tools.allow` and the task's grant say */
+    bool foreign; /* its results are other agents' words: the turn quotes them as data */
     /* Computes what a repeat may check, before the call is intended: JSON text in the arena, or
      * NULL. Never changes anything. */
     char *(*plan)(const struct tool_place *, const json_t *arguments, struct arena *);
@@ -76,6 +81,9 @@ struct tool {
      * `delegate` operation but for "op", "task", "fence", "step", "idx" (docs/protocol.md); new
      * reference. NULL with *err (a sentence for the model) where the arguments make no sense. */
     json_t *(*delegate)(const struct tool_place *, const json_t *arguments, struct err *);
+    /* Of a delegated call's record (wire/call.h): what the model reads of its answer, as JSON, new
+     * reference; NULL: as every delegation reads. */
+    json_t *(*answer)(const json_t *call);
     /* Runs; blocks. A failure of the work is a result with is_error; 0 always, -1 with *err only
      * where the call's outcome cannot be known (the guard died): recorded as unknown. */
     int (*run)(const struct tool_place *, const json_t *arguments, struct arena *,
@@ -85,7 +93,10 @@ struct tool {
 /* The tool of that name (aliases included: bash → exec), or NULL. */
 const struct tool *tool_find(const char *name);
 
-/* Names that exist in the product but not in this build's registry (delegate, message): a model
+/* Do these words (NULL-terminated: names, groups, "*") bring the tool? */
+bool tool_is_allowed(const struct tool *tool, const char *const *allow);
+
+/* Names that exist in the product but not in this build's registry (message, browser): a model
  * that calls one is told so. */
 bool tool_is_reserved(const char *name);
 
