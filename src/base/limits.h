@@ -58,6 +58,10 @@ enum {
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
     LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
     LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
+    LIMIT_AGEING_MS = 60000,             /* ready for so long per level: as urgent as the level above */
+    LIMIT_BREAKER_FAILURES = 5,          /* of one agent in a row; then others are asked instead */
+    LIMIT_BREAKER_FIRST_MS = 60000,      /* doubling with each opening that no success followed */
+    LIMIT_BREAKER_LAST_MS = 600000,
     LIMIT_DEPTH = 4,                     /* delegation depth (config: limits) */
     LIMIT_WRAP_UP_PART = 10,             /* a parent keeps a tenth of the time left to itself … */
     LIMIT_WRAP_UP_MIN_MS = 1000,         /* … enough to read an answer and to finish */

@@ -18,6 +18,7 @@ static const struct {
     [OP_SUBMIT] = {rule_submit, NEEDS_ROOM},
     [OP_DELEGATE] = {rule_delegate, NEEDS_ROOM},
     [OP_CALL_INTEND] = {rule_call_intend, NEEDS_ROOM},
+    [OP_CALL_DROP] = {rule_call_drop, FREES},
     [OP_CALL_RECORD] = {rule_call_record, FREES},
     [OP_PARK] = {rule_park, NEEDS_ROOM},
     [OP_FINISH] = {rule_finish, FREES},

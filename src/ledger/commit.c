@@ -38,6 +38,8 @@ static struct tx tx_open(struct ledger *ledger, struct arena *arena, struct err 
         .arena = arena,
         .leases = &ledger->leases,
         .tally = &ledger->tally,
+        .gate = &ledger->gate,
+        .fair = &ledger->fair,
         .now = clock_now(&ledger->clock),
         .next_seq = &ledger->next_seq,
         .err = err,
@@ -79,6 +81,8 @@ static void tx_publish(struct ledger *ledger, const struct tx *tx)
 {
     leases_apply(&ledger->leases, tx->changes, tx->change_count);
     tally_apply(&ledger->tally, tx->changes, tx->change_count);
+    if (gate_apply(&ledger->gate, tx->asks, tx->ask_count, tx->now))
+        ledger->due = tx->now;
     if (tx->due < ledger->due)
         ledger->due = tx->due;
     if (tx->writes)

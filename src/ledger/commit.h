@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "ledger/clock.h"
+#include "ledger/fair.h"
+#include "ledger/gate.h"
 #include "ledger/hints.h"
 #include "ledger/lease.h"
 #include "ledger/sweep.h"
@@ -30,6 +32,7 @@ struct ledger {
     struct clock clock;
     struct leases leases;
     struct tally tally;
+    struct gate gate;
     struct hints hints;
 
     /* The queue: a monitor of its own. */
@@ -41,6 +44,7 @@ struct ledger {
 
     /* The commit thread's own. */
     struct sweep sweep;
+    struct fair fair;
     int64_t next_seq, due, sweep_not_before;
     size_t commits_since_care;
 };

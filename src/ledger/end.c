@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ledger/answer.h"
+#include "ledger/breaker.h"
+#include "ledger/budget.h"
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
 #include "ledger/rules.h"
@@ -113,7 +115,9 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
     task->failure_message = ending->failure_message;
     task->finished_at = tx->now;
     task->worker = task->wait_mode = NULL;
-    int rc = handoff_write(tx, task, &handoff);
+    int rc = budget_lose(tx, task);
+    if (rc == 0)
+        rc = handoff_write(tx, task, &handoff);
     if (rc == 0)
         rc = lane_leave(tx, task);
     if (rc == 0)
@@ -128,6 +132,8 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
         rc = answer_abandon(tx, task);
     if (rc == 0)
         rc = end_event(tx, task, &handoff);
+    if (rc == 0)
+        rc = breaker_note(tx, task, from);
     if (rc == 0)
         rc = chronicle_ended(tx, task, handoff.status);
     return rc ? rc : wait_satisfy(tx, "task", task->id);

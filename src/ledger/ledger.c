@@ -15,6 +15,8 @@
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 
+enum { LOAD_PAGE = 100 /* tasks read at once */ };
+
 /* ---- open: what is known in memory is read from the store ---- */
 
 static int load_clock(struct ledger *ledger, const struct clock_source *source, struct err *err)
@@ -70,6 +72,37 @@ static int load_leases(struct ledger *ledger, struct arena *arena, struct err *e
             .lease_until = now + LIMIT_LEASE_MS,
         };
         leases_apply(&ledger->leases, &change, 1);
+        if (task->provider)
+            gate_load(&ledger->gate, task->provider);
+    }
+    return 0;
+}
+
+/* Who has had its turn among the open tasks, a page at a time. */
+static int load_fair(struct ledger *ledger, const char *state, struct err *err)
+{
+    size_t count = LOAD_PAGE;
+    for (int64_t after = 0; count == LOAD_PAGE;) {
+        struct arena arena = {0};
+        void *rows;
+        struct scan scan = {
+            .record = &task_record,
+            .index = "task_state_seq",
+            .eq = {value_text(state)},
+            .eq_count = 1,
+            .has_low = true,
+            .low = value_int(after + 1),
+            .max = LOAD_PAGE,
+        };
+        int rc = ledger->store->ops->scan(ledger->store, &scan, &arena, &rows, &count, err);
+        for (size_t i = 0; i < count && rc == STORE_OK; i++) {
+            const struct task *task = &((const struct task *)rows)[i];
+            fair_load(&ledger->fair, task);
+            after = task->seq;
+        }
+        arena_fini(&arena);
+        if (rc != STORE_OK)
+            return -1;
     }
     return 0;
 }
@@ -127,6 +160,13 @@ static int ledger_load(struct ledger *ledger, const struct clock_source *source,
         rc = load_leases(ledger, &arena, err);
     if (rc == 0)
         rc = load_tally(ledger, &arena, err);
+    if (rc == 0)
+        rc = load_fair(ledger, TASK_QUEUED, err);
+    if (rc == 0)
+        rc = load_fair(ledger, TASK_WORKING, err);
+    if (rc == 0)
+        rc = load_fair(ledger, TASK_WAITING, err);
+    fair_loaded(&ledger->fair);
     arena_fini(&arena);
     ledger->sweep.looked = rc == 0 ? clock_now(&ledger->clock) : 0;
     ledger->due = 0; /* the first thing done is a look at what is due */
@@ -137,6 +177,8 @@ static void ledger_free(struct ledger *ledger)
 {
     leases_fini(&ledger->leases);
     tally_fini(&ledger->tally);
+    gate_fini(&ledger->gate);
+    fair_fini(&ledger->fair);
     hints_fini(&ledger->hints);
     turnstile_fini(&ledger->turn);
     ledger->store->ops->close(ledger->store);
@@ -151,6 +193,7 @@ struct ledger *ledger_open_at(struct store *store, const struct clock_source *so
     turnstile_init(&ledger->turn);
     leases_init(&ledger->leases);
     tally_init(&ledger->tally);
+    gate_init(&ledger->gate);
     hints_init(&ledger->hints);
     if (ledger_load(ledger, source, err) == 0 && commit_start(ledger, err) == 0)
         return ledger;
@@ -170,6 +213,12 @@ void ledger_close(struct ledger *ledger)
     hints_close(&ledger->hints);
     commit_stop(ledger);
     ledger_free(ledger);
+}
+
+void ledger_set_providers(struct ledger *ledger, const struct ledger_provider *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gate_limit(&ledger->gate, list[i].name, list[i].concurrent, list[i].per_minute);
 }
 
 int64_t ledger_now(struct ledger *ledger)

@@ -42,6 +42,18 @@ void ledger_set_providers(struct ledger *ledger, const struct ledger_provider *l
 int ledger_budget_left(struct ledger *ledger, const struct task *task, struct amount *left,
                        struct err *err);
 
+/* How an agent's breaker stands. It opens after LIMIT_BREAKER_FAILURES ends in a row that were its
+ * failures; while it is open, delegations to it are to be refused (code breaker) and routing looks
+ * elsewhere; what people ask still runs, and a success closes it. */
+struct breaker {
+    int64_t failures; /* in a row */
+    int64_t opened;   /* how often since the last success */
+    int64_t until;    /* when it may be asked again; 0: it never opened */
+    char reason[200]; /* of the last failure; "" without one */
+};
+/* Fills *breaker from agent->breaker (NULL: closed); true while it is open at `now`. */
+bool breaker_look(const struct agent *agent, int64_t now, struct breaker *breaker);
+
 /* The ledger's clock: max(newest stored, wall at start) + boot time since; never goes back. */
 int64_t ledger_now(struct ledger *ledger);
 

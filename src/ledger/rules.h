@@ -15,6 +15,7 @@ struct op;
 int rule_submit(struct tx *tx, const struct op *op);
 int rule_delegate(struct tx *tx, const struct op *op);
 int rule_call_intend(struct tx *tx, const struct op *op);
+int rule_call_drop(struct tx *tx, const struct op *op);
 int rule_call_record(struct tx *tx, const struct op *op);
 int rule_park(struct tx *tx, const struct op *op);
 int rule_finish(struct tx *tx, const struct op *op);

@@ -1,11 +1,16 @@
-/* CALL_INTEND and CALL_RECORD: what a turn is about to ask a model or a tool, and what came back.
- */
+/* CALL_INTEND, CALL_DROP and CALL_RECORD: what a turn is about to ask a model or a tool, and what
+ * came back. A model call passes the provider's gate and the budget first. */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "ledger/budget.h"
 #include "ledger/event.h"
+#include "ledger/gate.h"
 #include "ledger/rules.h"
+#include "ledger/usage.h"
 
 static int call_event(struct tx *tx, const struct call *call, const char *type)
 {
@@ -25,9 +30,57 @@ static int call_conflict(struct tx *tx, const struct call *call)
                      waits ? "answered by another task" : "recorded; that is final");
 }
 
+/* "provider/model"; NULL where nobody is named. */
+static const char *call_provider(struct tx *tx, const struct call *call)
+{
+    const char *slash = call->name ? strchr(call->name, '/') : NULL;
+    return slash ? arena_printf(tx->arena, "%.*s", (int)(slash - call->name), call->name) : NULL;
+}
+
+static bool call_is_model(const struct call *call)
+{
+    return str_eq(call->kind, "model");
+}
+
+/* What an earlier try left open is nobody's knowledge: booked as spent, its place given back. */
+static int intend_again(struct tx *tx, struct task *task)
+{
+    if (!task->provider && !task->reserved_micro_usd && !task->reserved_tokens)
+        return 0;
+    gate_leave(tx, task);
+    int rc = budget_lose(tx, task);
+    return rc ? rc : task_put(tx, task, task->state);
+}
+
+/* The gate first: who waits for a place sets nothing aside. *go is false where the task was parked
+ * or has ended; it is written then. */
+static int intend_model(struct tx *tx, struct task *task, const struct op *op, bool *go)
+{
+    const char *provider = call_provider(tx, op->call), *refused = NULL;
+    bool parked = false;
+    int rc = intend_again(tx, task);
+    if (rc == 0 && provider)
+        rc = gate_enter(tx, task, provider, &parked);
+    *go = false;
+    if (rc || parked)
+        return rc;
+    rc = budget_reserve(tx, task, op->reserve, &refused);
+    if (rc)
+        return rc;
+    if (refused) {
+        struct ending ending = {TASK_FAILED, "budget", refused, NULL};
+        return task_end(tx, task, &ending);
+    }
+    *go = true;
+    if (!task->provider && !task->reserved_micro_usd && !task->reserved_tokens)
+        return 0;
+    return task_put(tx, task, task->state);
+}
+
 int rule_call_intend(struct tx *tx, const struct op *op)
 {
     struct task *task;
+    bool go = true;
     int rc = task_get_fenced(tx, op->task_id, op->fence, &task);
     if (rc)
         return rc;
@@ -40,6 +93,9 @@ int rule_call_intend(struct tx *tx, const struct op *op)
         return rc;
     if (rc == 0 && (str_eq(known.state, CALL_RECORDED) || str_eq(known.state, CALL_WAITING)))
         return call_conflict(tx, &known);
+    rc = call_is_model(&call) ? intend_model(tx, task, op, &go) : 0;
+    if (rc || !go)
+        return rc;
     call.state = CALL_INTENDED;
     call.fence = task->fence;
     call.intended_at = tx->now;
@@ -50,6 +106,36 @@ int rule_call_intend(struct tx *tx, const struct op *op)
     return rc ? rc : call_event(tx, &call, "call.intended");
 }
 
+int rule_call_drop(struct tx *tx, const struct op *op)
+{
+    struct task *task;
+    int rc = task_get_fenced(tx, op->task_id, op->fence, &task);
+    if (rc)
+        return rc;
+    struct call known = {.task = task->id, .step = op->call->step, .idx = op->call->idx};
+    rc = tx_get(tx, &call_record, &known);
+    if (rc && rc != LEDGER_NONE)
+        return rc;
+    if (rc == LEDGER_NONE || !call_is_model(&known))
+        return tx_refuse(tx, LEDGER_NONE, "no_call", "Model call %lld.%lld of task %s is not open.",
+                         (long long)known.step, (long long)known.idx, task->id);
+    if (!str_eq(known.state, CALL_INTENDED))
+        return call_conflict(tx, &known);
+    rc = tx_del(tx, &call_record, &known);
+    if (rc == 0)
+        rc = call_event(tx, &known, "call.dropped");
+    if (rc == 0)
+        rc = budget_return(tx, task);
+    gate_leave(tx, task);
+    return rc ? rc : task_put(tx, task, task->state);
+}
+
+/* A worker that counts backwards does not get its budget back. */
+static int64_t not_below_zero(int64_t number)
+{
+    return number > 0 ? number : 0;
+}
+
 /* What came back is the caller's; what was asked stays as it was intended. */
 static void call_merge(struct call *known, const struct call *call, const struct tx *tx)
 {
@@ -57,11 +143,11 @@ static void call_merge(struct call *known, const struct call *call, const struct
     known->response = call->response;
     known->response_blob = call->response_blob;
     known->is_error = call->is_error;
-    known->tokens_in = call->tokens_in;
-    known->tokens_out = call->tokens_out;
-    known->tokens_cached = call->tokens_cached;
-    known->tokens_reasoning = call->tokens_reasoning;
-    known->cost_micro_usd = call->cost_micro_usd;
+    known->tokens_in = not_below_zero(call->tokens_in);
+    known->tokens_out = not_below_zero(call->tokens_out);
+    known->tokens_cached = not_below_zero(call->tokens_cached);
+    known->tokens_reasoning = not_below_zero(call->tokens_reasoning);
+    known->cost_micro_usd = call->cost_micro_usd < 0 ? -1 : call->cost_micro_usd;
     known->recorded_at = tx->now;
     if (call->name)
         known->name = call->name;
@@ -69,6 +155,19 @@ static void call_merge(struct call *known, const struct call *call, const struct
         known->call_id = call->call_id;
     if (call->price_version)
         known->price_version = call->price_version;
+}
+
+/* An answer is booked at its cost; where none is known to have come, what was set aside is spent.
+ */
+static int record_model(struct tx *tx, struct task *task, const struct call *call)
+{
+    bool known = str_eq(call->state, CALL_RECORDED);
+    bool held = task->provider || task->reserved_micro_usd || task->reserved_tokens;
+    int rc = known ? budget_settle(tx, task, call) : budget_lose(tx, task);
+    if (rc == 0 && known)
+        rc = usage_add(tx, task, call);
+    gate_leave(tx, task);
+    return rc || !held ? rc : task_put(tx, task, task->state);
 }
 
 int rule_call_record(struct tx *tx, const struct op *op)
@@ -91,5 +190,7 @@ int rule_call_record(struct tx *tx, const struct op *op)
     if (rc == 0)
         rc = tx_put(tx, &call_record, &known);
     bool is_known = str_eq(known.state, CALL_RECORDED);
-    return rc ? rc : call_event(tx, &known, is_known ? "call.recorded" : "call.unknown");
+    if (rc == 0)
+        rc = call_event(tx, &known, is_known ? "call.recorded" : "call.unknown");
+    return rc || !call_is_model(&known) ? rc : record_model(tx, task, &known);
 }

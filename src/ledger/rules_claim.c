@@ -5,71 +5,114 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ledger/event.h"
+#include "ledger/fair.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
-enum { CLAIM_PAGE = 16 /* rows looked at once, at most: most are ready */ };
-
-/* A walk over an agent's unblocked queue by (priority, seq), a page at a time. */
-struct queue {
-    const char *agent;
-    int64_t priority, seq; /* go on behind this */
-    size_t page;
-    bool in_priority;
+enum {
+    CLAIM_PAGE = 16,  /* rows looked at once, at most: most are ready */
+    CLAIM_LEVELS = 8, /* priorities looked at; there are three */
 };
 
-/* Finds the next priority that has tasks. */
-static int queue_step(struct tx *tx, struct queue *queue, bool *more)
-{
-    struct task *first;
+/* One priority of an agent's unblocked queue, walked by rank, a page at a time. */
+struct level {
+    int64_t priority, rank; /* go on behind this rank */
+    struct task *page;
+    size_t at, count;
+    bool last; /* there is no page behind this one */
+};
+
+struct queue {
+    const char *agent;
+    size_t page;
+    struct level levels[CLAIM_LEVELS];
     size_t count;
-    struct scan scan = {
+};
+
+static struct scan queue_scan(const struct queue *queue)
+{
+    return (struct scan){
         .record = &task_record,
         .index = "task_ready",
         .eq = {value_text(queue->agent), value_text(TASK_QUEUED), value_int(0)},
         .eq_count = 3,
         .has_low = true,
-        .low = value_int(queue->priority),
-        .max = 1,
     };
-    int rc = tx_scan(tx, &scan, &first, &count);
-    *more = rc == 0 && count == 1;
-    if (!*more)
-        return rc;
-    queue->priority = first->priority;
-    queue->seq = 0;
-    queue->in_priority = true;
+}
+
+/* Finds the priorities that have tasks, most urgent first, with the first task of each. */
+static int queue_open(struct tx *tx, struct queue *queue)
+{
+    struct scan scan = queue_scan(queue);
+    scan.low = value_int(INT64_MIN);
+    scan.max = 1;
+    while (queue->count < CLAIM_LEVELS) {
+        struct level *level = &queue->levels[queue->count];
+        *level = (struct level){0};
+        int rc = tx_scan(tx, &scan, &level->page, &level->count);
+        if (rc || level->count == 0)
+            return rc;
+        level->priority = level->page->priority;
+        level->rank = level->page->rank;
+        queue->count++;
+        if (level->priority == INT64_MAX)
+            return 0;
+        scan.low = value_int(level->priority + 1);
+    }
     return 0;
 }
 
-/* Reads the next page; *count = 0 at the end of the queue. */
-static int queue_page(struct tx *tx, struct queue *queue, struct task **tasks, size_t *count)
+static int level_page(struct tx *tx, const struct queue *queue, struct level *level)
 {
-    bool more = true;
-    *count = 0;
-    while (*count == 0) {
-        int rc = queue->in_priority ? 0 : queue_step(tx, queue, &more);
-        if (rc || !more)
+    struct scan scan = queue_scan(queue);
+    scan.eq[scan.eq_count++] = value_int(level->priority);
+    scan.low = value_int(level->rank + 1);
+    scan.max = queue->page;
+    level->at = 0;
+    int rc = tx_scan(tx, &scan, &level->page, &level->count);
+    level->last = level->count < queue->page;
+    if (rc == 0 && level->count)
+        level->rank = level->page[level->count - 1].rank;
+    return rc;
+}
+
+/* *head: the first task that may start now, NULL where the level has none. */
+static int level_head(struct tx *tx, const struct queue *queue, struct level *level,
+                      struct task **head)
+{
+    *head = NULL;
+    for (;;) {
+        for (; level->at < level->count; level->at++) {
+            *head = &level->page[level->at];
+            if ((*head)->ready_at <= tx->now)
+                return 0;
+        }
+        *head = NULL;
+        int rc = level->last ? 0 : level_page(tx, queue, level);
+        if (rc || level->count == 0 || level->at == level->count)
             return rc;
-        struct scan scan = {
-            .record = &task_record,
-            .index = "task_ready",
-            .eq = {value_text(queue->agent), value_text(TASK_QUEUED), value_int(0),
-                   value_int(queue->priority)},
-            .eq_count = 4,
-            .has_low = true,
-            .low = value_int(queue->seq + 1),
-            .max = queue->page,
-        };
-        rc = tx_scan(tx, &scan, tasks, count);
+    }
+}
+
+/* *next: whose turn it is, taken out of the queue; NULL where nobody is ready. */
+static int queue_next(struct tx *tx, struct queue *queue, struct task **next)
+{
+    struct task *heads[CLAIM_LEVELS];
+    struct level *levels[CLAIM_LEVELS];
+    size_t count = 0;
+    *next = NULL;
+    for (size_t i = 0; i < queue->count; i++) {
+        levels[count] = &queue->levels[i];
+        int rc = level_head(tx, queue, levels[count], &heads[count]);
         if (rc)
             return rc;
-        if (*count)
-            queue->seq = (*tasks)[*count - 1].seq;
-        queue->in_priority = *count == queue->page;
-        if (!queue->in_priority)
-            queue->priority++;
+        count += heads[count] != NULL;
     }
+    if (count == 0)
+        return 0;
+    size_t chosen = fair_choose(tx->fair, heads, count, tx->now);
+    *next = heads[chosen];
+    levels[chosen]->at++;
     return 0;
 }
 
@@ -81,6 +124,7 @@ static int claim_one(struct tx *tx, struct task *task, const char *nonce)
     task->ready_at = tx->now + LIMIT_LEASE_MS;
     if (!task->started_at)
         task->started_at = tx->now;
+    fair_claimed(tx->fair, task);
     int rc = task_put(tx, task, TASK_QUEUED);
     return rc ? rc
               : event_append(tx, task->id, "task.claimed",
@@ -111,24 +155,19 @@ static int claim_sessions(struct tx *tx, struct claiming *claiming)
 static int claim_ready(struct tx *tx, struct claiming *claiming)
 {
     const struct claim *claim = claiming->claim;
-    struct queue queue = {.agent = claim->agent, .priority = INT64_MIN};
+    struct queue queue = {.agent = claim->agent};
     queue.page = claim->max + 1 < CLAIM_PAGE ? claim->max + 1 : CLAIM_PAGE;
-    while (*claiming->count < claim->max) {
-        struct task *tasks;
-        size_t count;
-        int rc = queue_page(tx, &queue, &tasks, &count);
-        if (rc || count == 0)
+    int rc = claim->max ? queue_open(tx, &queue) : 0;
+    while (rc == 0 && *claiming->count < claim->max) {
+        struct task *task;
+        rc = queue_next(tx, &queue, &task);
+        if (rc || !task)
             return rc;
-        for (size_t i = 0; i < count && *claiming->count < claim->max; i++) {
-            if (tasks[i].ready_at > tx->now)
-                continue;
-            rc = claim_one(tx, &tasks[i], claim->nonce);
-            if (rc)
-                return rc;
-            claim_take(claiming, &tasks[i]);
-        }
+        rc = claim_one(tx, task, claim->nonce);
+        if (rc == 0)
+            claim_take(claiming, task);
     }
-    return 0;
+    return rc;
 }
 
 /* The first answer again, but for what has moved on since. */
@@ -136,8 +175,7 @@ static int claim_again(struct tx *tx, struct claiming *claiming, const json_t *a
 {
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(answer, "tasks"), i, item)
-    {
+    json_array_foreach (json_object_get(answer, "tasks"), i, item) {
         struct task *task;
         int rc = task_get(tx, json_string_value(json_array_get(item, 0)), &task);
         if (rc && rc != LEDGER_NONE)

@@ -10,6 +10,7 @@
 #include "ledger/budget.h"
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
+#include "ledger/fair.h"
 #include "ledger/rules.h"
 #include "ledger/submit.h"
 #include "ledger/tally.h"
@@ -87,7 +88,8 @@ static void submit_fill(struct tx *tx, struct task *task, const struct root *roo
     if (task->ready_at < tx->now)
         task->ready_at = tx->now;
     task->fence = task->tries = task->deaths = task->finish_no = 0;
-    task->children = task->rank = task->reserved_micro_usd = task->reserved_tokens = 0;
+    task->children = task->reserved_micro_usd = task->reserved_tokens = 0;
+    task->rank = fair_rank(tx->fair, task);
     task->worker = task->cancel = task->wait_mode = task->provider = NULL;
     task->failure_class = task->failure_message = NULL;
     task->created_at = tx->now;

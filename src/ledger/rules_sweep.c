@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "ledger/clock.h"
 #include "ledger/event.h"
+#include "ledger/gate.h"
 #include "ledger/lease.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
@@ -212,6 +213,8 @@ int sweep_slice(struct tx *tx, struct clock *clock, struct sweep *sweep, bool *m
         rc = sweep_leases(tx, more);
     if (rc == 0)
         rc = sweep_timers(tx, more);
+    if (rc == 0)
+        rc = gate_wake(tx);
     if (rc == 0)
         rc = sweep_deadlines(tx, TASK_QUEUED, more);
     if (rc == 0)

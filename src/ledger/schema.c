@@ -13,7 +13,8 @@
 #define OPEN "\"state\" IN ('queued','working','waiting')"
 
 static const struct schema_index task_indexes[] = {
-    {"task_ready", {"agent", "state", "blocked", "priority", "seq"}, false, "\"state\"='queued'"},
+    {"task_ready", {"agent", "state", "blocked", "priority", "rank", "seq"}, false,
+     "\"state\"='queued'"},
     {"task_due", {"state", "ready_at"}, false, OPEN},
     {"task_deadline", {"state", "deadline_at"}, false, OPEN " AND \"deadline_at\">0"},
     {"task_seq", {"seq"}, true, NULL},

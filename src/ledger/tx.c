@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "ledger/event.h"
+#include "ledger/gate.h"
 #include "ledger/tx.h"
 
 struct value value_text(const char *text)
@@ -27,17 +28,19 @@ struct value value_int(int64_t number)
 void tx_fini(struct tx *tx)
 {
     free(tx->changes);
+    free(tx->asks);
     free(tx->keys);
 }
 
 struct tx_mark tx_mark(const struct tx *tx)
 {
-    return (struct tx_mark){tx->change_count, tx->key_count};
+    return (struct tx_mark){tx->change_count, tx->ask_count, tx->key_count};
 }
 
 void tx_forget(struct tx *tx, struct tx_mark mark)
 {
     tx->change_count = mark.changes;
+    tx->ask_count = mark.asks;
     tx->key_count = mark.keys;
 }
 
@@ -122,6 +125,15 @@ void tx_touch(struct tx *tx, const char *prefix, const char *name)
     tx->keys[tx->key_count++] = arena_printf(tx->arena, "%s%s", prefix, name);
 }
 
+void tx_ask(struct tx *tx, const struct ask *ask)
+{
+    if (tx->ask_count == tx->ask_cap) {
+        tx->ask_cap = tx->ask_cap ? tx->ask_cap * 2 : 16;
+        tx->asks = mem_realloc(tx->asks, tx->ask_cap * sizeof(*tx->asks));
+    }
+    tx->asks[tx->ask_count++] = *ask;
+}
+
 void tx_due(struct tx *tx, int64_t at)
 {
     if (at < tx->due)
@@ -146,9 +158,11 @@ static void tx_change(struct tx *tx, const struct task *task, const char *from)
     };
 }
 
-int task_put(struct tx *tx, const struct task *task, const char *from)
+int task_put(struct tx *tx, struct task *task, const char *from)
 {
     bool queued = str_eq(task->state, TASK_QUEUED), waiting = str_eq(task->state, TASK_WAITING);
+    if (!str_eq(task->state, TASK_WORKING))
+        gate_leave(tx, task);
     tx_change(tx, task, from);
     tx_touch(tx, "task:", task->id);
     if (queued && !task->blocked && task->ready_at <= tx->now)

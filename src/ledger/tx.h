@@ -11,6 +11,9 @@
 #include "ledger/ledger.h"
 #include "ledger/store.h"
 
+struct ask;
+struct fair;
+struct gate;
 struct leases;
 struct tally;
 
@@ -29,6 +32,8 @@ struct tx {
     struct arena *arena; /* lives until the group is answered */
     struct leases *leases;
     struct tally *tally;
+    struct gate *gate;
+    struct fair *fair;
     int64_t now;
     int64_t *next_seq; /* the ledger's counter of tasks; gaps are allowed */
     const char *actor;
@@ -37,6 +42,8 @@ struct tx {
     size_t writes;
     struct change *changes;
     size_t change_count, change_cap;
+    struct ask *asks; /* see gate.h */
+    size_t ask_count, ask_cap;
     const char **keys; /* touched: see ledger_wait */
     size_t key_count, key_cap;
     int64_t due; /* earliest time at which a row written here wants attention; INT64_MAX: none */
@@ -44,7 +51,7 @@ struct tx {
 
 /* What must be forgotten when a batch is undone. */
 struct tx_mark {
-    size_t changes, keys;
+    size_t changes, asks, keys;
 };
 
 /* Frees what the lists hold; the rows are in the transaction's arena. */
@@ -71,12 +78,14 @@ int tx_spill(struct tx *tx, const char **text, const char **blob, size_t limit);
 
 /* Names something that changed: prefix "queue:", "task:", "stream:". */
 void tx_touch(struct tx *tx, const char *prefix, const char *name);
+/* Notes what a task does to a provider's limits; the texts live in the transaction's arena. */
+void tx_ask(struct tx *tx, const struct ask *ask);
 /* Notes that a row wants attention at `at`: the sweep is planned by the earliest. */
 void tx_due(struct tx *tx, int64_t at);
 
 /* Writes a task; `from` is the state it was read in (NULL: new). Touches it, and its agent's queue
- * where it became ready. */
-int task_put(struct tx *tx, const struct task *task, const char *from);
+ * where it became ready. Who does not work asks no provider: that is taken away here. */
+int task_put(struct tx *tx, struct task *task, const char *from);
 
 /* Reads a task; LEDGER_NONE fills the outcome. */
 int task_get(struct tx *tx, const char *id, struct task **task);

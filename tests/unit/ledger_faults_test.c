@@ -159,7 +159,7 @@ static void rest(void)
 }
 
 /* A member of a transaction that keeps it open until the test has seen enough. */
-struct gate {
+struct barrier {
     struct ledger *ledger;
     pthread_t thread;
     atomic_bool entered, opened;
@@ -167,7 +167,7 @@ struct gate {
 
 static int gate_run(struct tx *tx, void *arg)
 {
-    struct gate *gate = arg;
+    struct barrier *gate = arg;
     atomic_store(&gate->entered, true);
     for (int i = 0; i < 20000 && !atomic_load(&gate->opened); i++)
         rest();
@@ -176,7 +176,7 @@ static int gate_run(struct tx *tx, void *arg)
 
 static void *gate_main(void *arg)
 {
-    struct gate *gate = arg;
+    struct barrier *gate = arg;
     struct outcome outcome;
     struct submission submission = {.run = gate_run, .arg = gate, .frees = true};
     submission.outcome = &outcome;
@@ -187,7 +187,7 @@ static void *gate_main(void *arg)
 /* Holds the commit thread up, so that the senders become one group. */
 static void send_together(struct ledger_case *c, struct sender *senders, size_t count)
 {
-    struct gate gate = {.ledger = c->ledger};
+    struct barrier gate = {.ledger = c->ledger};
     pthread_create(&gate.thread, NULL, gate_main, &gate);
     for (int i = 0; i < 10000 && !atomic_load(&gate.entered); i++)
         rest();
