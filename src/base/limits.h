@@ -28,6 +28,11 @@ enum {
     LIMIT_EXEC_SPACE_GB = 64,            /* its address space: language runtimes reserve much */
     LIMIT_EXEC_PROCESSES = 256,          /* its processes and threads: a build, not a fork bomb */
     LIMIT_EXEC_DISK = 1 << 30,           /* bytes that one command may add to the disk */
+    LIMIT_DOOR_BODY = 4 << 20,           /* one request of a command: 1 MB of instruction, and data */
+    LIMIT_DOOR_MS = 10000,               /* to send a request whole, to take an answer */
+    LIMIT_DOOR_AT_ONCE = 16,             /* requests of one command served at once; more wait */
+    LIMIT_DOOR_REQUESTS = 10000,         /* of one command: a loop gone wild, not a long script */
+    LIMIT_DOOR_MISFITS = 100,            /* messages that are no request; then nothing is read */
     LIMIT_GUARD_TEXT = 8 << 20,          /* a request to or a report of the guard */
     LIMIT_GUARD_LOCK_MS = 10000,         /* wait for an earlier command of the task to be dead */
     LIMIT_GUARD_GRACE_MS = 30000,        /* past the time limit; then the guard itself is killed */

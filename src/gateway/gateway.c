@@ -17,6 +17,7 @@
 #include "config/secret.h"
 #include "gateway/gateway.h"
 #include "gateway/hooks.h"
+#include "gateway/shared_files.h"
 #include "gateway/worker.h"
 #include "model/model.h"
 #include "net/auth_throttle.h"
@@ -132,7 +133,9 @@ static int make_folders(struct gateway *gateway, struct err *err)
     for (size_t i = 0; i < 2; i++)
         if (folder_make(folders[i], err) < 0)
             return -1;
-    return 0;
+    if (links_make(gateway->runtime.bin_dir, err) < 0)
+        return -1;
+    return shared_files_make(gateway->runtime.config, agent, err);
 }
 
 static int listen_on_port(struct gateway *gateway, struct err *err)
@@ -165,6 +168,7 @@ struct gateway *gateway_open(const struct config *config, const struct config_ag
         .agent = agent,
         .nonce = gateway->nonce,
         .lock_dir = arena_printf(&gateway->arena, "%s/run", config->state),
+        .bin_dir = arena_printf(&gateway->arena, "%s/bin", config->state),
         .prompts = prompt_store_open(),
         .projector = projector_open(agent),
         .tools = tool_catalogue(agent->tools_allow),

@@ -13,9 +13,11 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "sys/guard.h"
+#include "sys/spawn.h"
 #include "tool/builtin.h"
 #include "tool/cancel.h"
 #include "tool/folder.h"
+#include "tool/task_door.h"
 
 /* Variables that make programs load foreign code, or the shell find other programs. */
 static bool variable_is_refused(const char *name)
@@ -23,7 +25,7 @@ static bool variable_is_refused(const char *name)
     static const char *const refused[] = {
         "PATH",       "NODE_OPTIONS",  "NODE_PATH", "PYTHONPATH", "PYTHONHOME",
         "RUBYLIB",    "PERL5LIB",      "BASH_ENV",  "ENV",        "IFS",
-        "GCONV_PATH", "SSLKEYLOGFILE", NULL};
+        "GCONV_PATH", "SSLKEYLOGFILE", "HQ_TASK_FD", NULL};
     if (strncasecmp(name, "LD_", 3) == 0 || strncasecmp(name, "DYLD_", 5) == 0)
         return true;
     for (size_t i = 0; refused[i]; i++)
@@ -68,7 +70,7 @@ static const char *work_folder(const struct tool_place *place, const char *given
         return place->workspace;
     if (spot_open(place, given, arena, &spot, err) == 0)
         fd = spot_file(&spot, O_PATH | O_DIRECTORY, err);
-    if (fd >= 0 && !spot.writable)
+    if (fd >= 0 && (!spot.writable || spot.is_shared_file))
         err_set(err, "outside", "The working folder %s must lie in the workspace.", given);
     else if (fd >= 0)
         folder = arena_printf(arena, "%s/%s", place->workspace, spot.relative);
@@ -136,22 +138,52 @@ static void report_result(const struct guard_command *command, const struct guar
         json_object_set_new(result->details, "droppedBytes", json_integer(report->dropped));
 }
 
-static int run_command(const struct tool_place *place, const struct guard_command *command,
+/* The shell only says that a file of the shared folder cannot be written; this says who may. */
+static void explain_shared(const struct tool_place *place, struct arena *arena,
+                           struct tool_result *result)
+{
+    static const char *const files[] = {SHARED_STATUS_FILE, SHARED_LOG_FILE,
+                                        SHARED_ORCHESTRATION_FILE};
+    struct err why;
+    if (!place->shared ||
+        (!strstr(result->text, "Read-only file system") && !strstr(result->text, "Permission denied")))
+        return;
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        if (!strstr(result->text, files[i]))
+            continue;
+        shared_refuse(place, files[i], &why);
+        result->text = arena_printf(arena, "%s\n[%s]", result->text, why.message);
+    }
+}
+
+/* Runs it with its channel's door open; nothing of the command lives when the door closes. */
+static int run_command(const struct tool_place *place, struct guard_command *command,
                        struct arena *arena, struct tool_result *result, struct err *err)
 {
     struct guard_report report;
     struct err start;
-    struct guard_run *run = guard_start(command, &start);
+    struct task_door *door = place->hub ? task_door_open(place, &start) : NULL;
+    struct guard_run *run = NULL;
+    if (door)
+        command->channel_fd = task_door_fd(door);
+    if (door || !place->hub)
+        run = guard_start(command, &start);
+    if (door)
+        task_door_hand_over(door);
     if (!run) {
         result_err(arena, result, &start);
+        task_door_close(door);
         return 0;
     }
     cancel_attach(place->cancel, run);
     int rc = guard_wait(run, arena, &report, err);
     cancel_detach(place->cancel);
     guard_close(run);
-    if (rc == 0)
+    task_door_close(door);
+    if (rc == 0) {
         report_result(command, &report, arena, result);
+        explain_shared(place, arena, result);
+    }
     return rc;
 }
 
@@ -160,7 +192,9 @@ static int exec_run(const struct tool_place *place, const json_t *arguments, str
 {
     struct err bad;
     const char *const writable[] = {place->workspace, NULL};
-    const char *const readable[] = {place->shared, NULL};
+    const char *const hq = place->bin_dir ? spawn_self() : NULL;
+    const char *const readable[] = {hq ? hq : place->shared, hq ? place->shared : NULL, NULL};
+    const char *const writable_files[] = {shared_file_path(place, arena), NULL};
     const char *const *env = environment(json_object_get(arguments, "env"), arena, &bad);
     const char *workdir =
         work_folder(place, json_get_text(arguments, "workdir", NULL), arena, &bad);
@@ -177,12 +211,15 @@ static int exec_run(const struct tool_place *place, const json_t *arguments, str
         result_error(arena, result, "The turn is cancelled; the command was not run.");
         return 0;
     }
-    const struct guard_command command = {
+    struct guard_command command = {
         .command = json_get_text(arguments, "command", ""),
         .workdir = workdir,
         .env = env,
         .writable = writable,
+        .writable_files = writable_files,
         .readable = readable,
+        .programs = place->bin_dir,
+        .channel_fd = -1,
         .lock_path = place->lock_dir
                          ? arena_printf(arena, "%s/tool-%s.lock", place->lock_dir, place->task)
                          : NULL,
@@ -199,7 +236,8 @@ const struct tool tool_exec = {
     .name = "exec",
     .description =
         "Run a shell command (/bin/sh) in the workspace. It may read the system's programs and the "
-        "workspace, write only in the workspace, and ends with this call.",
+        "workspace, write only in the workspace, and ends with this call. `hq ask AGENT TEXT` asks "
+        "another agent as you.",
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
         "\"command\":{\"type\":\"string\",\"description\":\"What the shell runs\"},"

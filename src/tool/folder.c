@@ -42,11 +42,44 @@ static const char *path_inside_any(const char *path, const char *root)
     return inside;
 }
 
+int shared_refuse(const struct tool_place *place, const char *relative, struct err *err)
+{
+    const char *keeper = place->gatekeeper;
+    const char *name = strrchr(relative, '/');
+    name = name ? name + 1 : relative;
+    if (str_eq(name, SHARED_LOG_FILE) || str_eq(name, SHARED_ORCHESTRATION_FILE))
+        return err_set(err, "read_only",
+                       "%s is written by hq itself, when tasks end; no agent's tools may write it.",
+                       name);
+    if (!keeper)
+        return err_set(err, "read_only",
+                       "%s lies in the shared folder, which every agent reads and none may write; "
+                       "write in the workspace.",
+                       relative);
+    if (str_eq(name, SHARED_STATUS_FILE) && str_eq(keeper, place->agent))
+        return err_set(err, "read_only", "Of the shared folder you may write %s itself, not %s.",
+                       SHARED_STATUS_FILE, relative);
+    if (str_eq(name, SHARED_STATUS_FILE))
+        return err_set(err, "read_only", "Only %s may write %s; ask %s.", keeper,
+                       SHARED_STATUS_FILE, keeper);
+    return err_set(err, "read_only",
+                   "%s lies in the shared folder, which every agent reads; only %s may write in it, "
+                   "and only %s.",
+                   relative, keeper, SHARED_STATUS_FILE);
+}
+
+const char *shared_file_path(const struct tool_place *place, struct arena *arena)
+{
+    return place->shared && place->shared_file
+               ? arena_printf(arena, "%s/%s", place->shared, place->shared_file)
+               : NULL;
+}
+
 int spot_open(const struct tool_place *place, const char *path, struct arena *arena,
               struct spot *spot, struct err *err)
 {
     const char *root = place->workspace, *inside = path;
-    *spot = (struct spot){.root = -1, .given = path, .writable = true};
+    *spot = (struct spot){.root = -1, .given = path, .writable = true, .place = place};
     if (str_is_empty(path))
         return err_set(err, "bad_path", "The path is empty; give a file in the workspace.");
     if (path[0] == '/' && !(inside = path_inside_any(path, root))) {
@@ -60,6 +93,8 @@ int spot_open(const struct tool_place *place, const char *path, struct arena *ar
     while (*inside == '/')
         inside++;
     spot->relative = arena_strdup(arena, *inside ? inside : ".");
+    spot->is_shared_file = !spot->writable && str_eq(spot->relative, place->shared_file);
+    spot->writable = spot->writable || spot->is_shared_file;
     spot->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (spot->root < 0)
         return err_errno(err, "no_workspace", "Cannot open the folder %s", root);
@@ -246,12 +281,14 @@ int spot_replace(const struct spot *spot, const char *temp, const struct buf *co
     mode_t mode;
     int rc = -1, parent = -1;
     if (!spot->writable) {
-        err_set(err, "read_only", "%s lies in the shared folder, which is read-only.", spot->given);
+        shared_refuse(spot->place, spot->relative, err);
         goto out;
     }
     parent = parent_open(spot, &arena, &name, err);
     if (parent < 0 || target_mode(spot, parent, name, &mode, err) < 0)
         goto out;
+    if (mode == 0 && spot->is_shared_file)
+        mode = 0644; /* everybody's to read, whatever the umask */
     rc = temp_write(parent, temp, mode, content);
     if (rc == 0)
         rc = temp_rename(parent, temp, name);

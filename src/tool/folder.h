@@ -18,6 +18,8 @@ struct spot {
     const char *relative; /* never empty, never absolute */
     const char *given;    /* as the model wrote it, for sentences */
     bool writable;
+    bool is_shared_file;            /* the one file of the shared folder that may be written */
+    const struct tool_place *place; /* for sentences */
 };
 
 /* Finds which root the path lies in: relative ones and absolute ones inside the workspace, absolute
@@ -25,6 +27,12 @@ struct spot {
 int spot_open(const struct tool_place *place, const char *path, struct arena *arena,
               struct spot *spot, struct err *err);
 void spot_close(struct spot *spot);
+
+/* Sets *err to the sentence that says who may write `relative` of the shared folder; -1. */
+int shared_refuse(const struct tool_place *place, const char *relative, struct err *err);
+
+/* The one file of the shared folder that this agent's tools may write, in the arena; NULL: none. */
+const char *shared_file_path(const struct tool_place *place, struct arena *arena);
 
 /* openat2 beneath the root. Returns a descriptor, or -1 with *err (code "no_file", "outside" …). */
 int spot_file(const struct spot *spot, int flags, struct err *err);

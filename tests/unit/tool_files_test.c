@@ -262,8 +262,67 @@ static void shared_is_read_only(void **state)
     assert_string_equal(good("read", arena_printf(&arena, "{\"path\":\"%s\"}", path)), "log");
     assert_non_null(
         strstr(bad("write", arena_printf(&arena, "{\"path\":\"%s\",\"content\":\"x\"}", path)),
-               "read-only"));
+               "which every agent reads and none may write"));
     assert_string_equal(got(path), "log");
+}
+
+static const char *in_shared(const char *name)
+{
+    return arena_printf(&arena, "%s/%s", shared, name);
+}
+
+static const char *refused_write(const char *name)
+{
+    return bad("write",
+               arena_printf(&arena, "{\"path\":\"%s\",\"content\":\"x\"}", in_shared(name)));
+}
+
+static void refusals_say_who_may_write(void **state)
+{
+    place.agent = "webster";
+    place.gatekeeper = "manager";
+    put(in_shared("PROJECT_STATUS.md"), "# Status\n");
+    assert_string_equal(refused_write("PROJECT_STATUS.md"),
+                        "Only manager may write PROJECT_STATUS.md; ask manager.");
+    assert_string_equal(
+        bad("edit", arena_printf(&arena,
+                                 "{\"path\":\"%s\",\"oldText\":\"Status\",\"newText\":\"x\"}",
+                                 in_shared("PROJECT_STATUS.md"))),
+        "Only manager may write PROJECT_STATUS.md; ask manager.");
+    assert_non_null(strstr(refused_write("project_log.md"), "written by hq itself"));
+    assert_non_null(strstr(refused_write("orchestration-log.md"), "written by hq itself"));
+    assert_non_null(strstr(refused_write("a/b.md"), "only manager may write in it"));
+    assert_string_equal(got(in_shared("PROJECT_STATUS.md")), "# Status\n");
+    assert_int_equal(access(in_shared("a"), F_OK), -1);
+}
+
+static void the_gatekeeper_writes_one_file(void **state)
+{
+    struct stat st;
+    place.agent = place.gatekeeper = "manager";
+    place.shared_file = "PROJECT_STATUS.md";
+    mode_t mask = umask(077);
+    good("write", arena_printf(&arena, "{\"path\":\"%s\",\"content\":\"one\\n\"}",
+                               in_shared("PROJECT_STATUS.md")));
+    umask(mask);
+    assert_int_equal(stat(in_shared("PROJECT_STATUS.md"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0644);
+    good("edit", arena_printf(&arena, "{\"path\":\"%s\",\"oldText\":\"one\",\"newText\":\"two\"}",
+                              in_shared("PROJECT_STATUS.md")));
+    assert_string_equal(got(in_shared("PROJECT_STATUS.md")), "two\n");
+    static const char *const others[] = {"project_log.md",         "orchestration-log.md",
+                                         "PROJECT_STATUS.md/x",    "./PROJECT_STATUS.md",
+                                         "a/../PROJECT_STATUS.md", "a/PROJECT_STATUS.md",
+                                         "project_status.md",      "../secret.txt"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        refused_write(others[i]);
+    assert_string_equal(got(in_shared("PROJECT_STATUS.md")), "two\n");
+    assert_string_equal(got(secret), "top secret");
+    unlink(in_shared("PROJECT_STATUS.md"));
+    assert_int_equal(symlink(secret, in_shared("PROJECT_STATUS.md")), 0);
+    assert_non_null(strstr(refused_write("PROJECT_STATUS.md"), "symbolic link"));
+    bad("read", arena_printf(&arena, "{\"path\":\"%s\"}", in_shared("PROJECT_STATUS.md")));
+    assert_string_equal(got(secret), "top secret");
 }
 
 static atomic_bool swapping;
@@ -317,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_repeat_knows_what_is_done, place_open, place_close),
         cmocka_unit_test_setup_teardown(no_path_leads_out, place_open, place_close),
         cmocka_unit_test_setup_teardown(shared_is_read_only, place_open, place_close),
+        cmocka_unit_test_setup_teardown(refusals_say_who_may_write, place_open, place_close),
+        cmocka_unit_test_setup_teardown(the_gatekeeper_writes_one_file, place_open, place_close),
         cmocka_unit_test_setup_teardown(a_swapped_link_leads_nowhere, place_open, place_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
