@@ -61,6 +61,7 @@ enum {
     LIMIT_AUTH_WINDOW_MS = 60000,
     LIMIT_AUTH_ADDRESSES = 2048,
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
+    LIMIT_ROUTE_TEXT = 8192,             /* bytes of a text whose words choose an agent */
     LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
     LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
     LIMIT_AGEING_MS = 60000,             /* ready for so long per level: as urgent as the level above */

@@ -2,6 +2,8 @@
 #ifndef HQ_HUB_API_H
 #define HQ_HUB_API_H
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "config/config.h"
 #include "hub/principal.h"
@@ -9,6 +11,7 @@
 #include "net/http_server.h"
 
 struct auth_throttle;
+struct track;
 
 struct hub {
     const struct config *config;
@@ -16,6 +19,8 @@ struct hub {
     struct http_server *server;
     struct principals *principals;
     struct auth_throttle *throttle;
+    struct track *track;
+    _Atomic int64_t refusal_minute, refusals; /* how many were remembered in this minute */
     int64_t started_at;
     struct waker *waker;
 };
@@ -38,6 +43,19 @@ enum http_verdict api_unavailable(struct http_request *request, struct http_resp
 enum http_verdict api_outcome(struct http_request *request, struct http_response *response,
                               const struct outcome *outcome);
 
+/* 403 not_allowed, 409 lost; and an event `access.refused` in the stream "system" says who reached
+ * for what. `task` may be NULL. */
+enum http_verdict api_forbid(struct hub *hub, struct http_request *request,
+                             struct http_response *response, const char *task, const char *format,
+                             ...) __attribute__((format(printf, 5, 6)));
+enum http_verdict api_lost(struct hub *hub, struct http_request *request,
+                           struct http_response *response, const char *task, const char *format,
+                           ...) __attribute__((format(printf, 5, 6)));
+
+/* The same event where the ledger refused a worker: another's task, a stale fence. */
+void api_remember_refusal(struct hub *hub, struct http_request *request, const char *task,
+                          const struct outcome *outcome);
+
 /* Parses the body as an object. NULL: *response holds the 400. */
 json_t *api_body(struct http_request *request, struct http_response *response);
 
@@ -57,6 +75,42 @@ int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, str
 enum http_verdict api_task(struct hub *hub, struct http_request *request,
                            struct http_response *response, const char *prefix, struct task *task);
 
+/* 404 with the nearest name. */
+enum http_verdict api_unknown_agent(struct hub *hub, struct http_request *request,
+                                    struct http_response *response, const char *name);
+
+/* The task's row as the answer. */
+enum http_verdict api_answer_task(struct hub *hub, struct http_request *request,
+                                  struct http_response *response, int status, const char *id);
+
+/* Submits a new request: the company's limits and budget are put around it. */
+struct submission {
+    struct task *task;
+    struct amount asked; /* its own budget; -1: none */
+    const char *routing; /* JSON of how its agent was chosen, NULL: it was named */
+};
+enum http_verdict api_submit(struct hub *hub, struct http_request *request,
+                             struct http_response *response, const struct submission *submission);
+
+/* A session per ask, hook and delegation unless one is named; chat and wake share the main one. */
+const char *api_session_of(const struct task *task, struct arena *arena);
+
+/* Where an operation of a batch comes from. */
+struct op_source {
+    struct hub *hub;
+    const struct principal *caller; /* an agent */
+    const json_t *json;
+    struct arena *arena;
+};
+
+/* Reads op `delegate`: op->task_id and fence are there. A refusal of the hub's own is part of the
+ * op. 0, or -1 with *err: "bad_request", or the store's. */
+int api_delegate_op(const struct op_source *source, struct op *op, struct err *err);
+
+/* POST /v1/tasks with an agent's token. */
+enum http_verdict api_delegate_post(struct hub *hub, struct http_request *request,
+                                    struct http_response *response, const json_t *body);
+
 /* Handlers, by file. */
 enum http_verdict api_register(void *, struct http_request *, struct http_response *);
 enum http_verdict api_claim(void *, struct http_request *, struct http_response *);
@@ -64,6 +118,9 @@ enum http_verdict api_extend(void *, struct http_request *, struct http_response
 enum http_verdict api_batch(void *, struct http_request *, struct http_response *);
 enum http_verdict api_tasks_post(void *, struct http_request *, struct http_response *);
 enum http_verdict api_tasks_list(void *, struct http_request *, struct http_response *);
+enum http_verdict api_task_reassign(void *, struct http_request *, struct http_response *);
+enum http_verdict api_task_note(void *, struct http_request *, struct http_response *);
+enum http_verdict api_route(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_get(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_cancel(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_retry(void *, struct http_request *, struct http_response *);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "hub/api.h"
+#include "hub/track.h"
 
 /* One operation being read: where it comes from and where it goes. */
 struct reading {
@@ -13,7 +14,8 @@ struct reading {
     struct op *op;
     struct arena *arena;
     struct err *err;
-    struct ledger *ledger;
+    struct hub *hub;
+    const struct principal *caller;
     int64_t now; /* the ledger's */
 };
 
@@ -46,9 +48,14 @@ static int read_intend(struct reading *reading)
     const char *prompt = json_get_text(reading->json, "prompt", NULL);
     if (read_call(reading, OP_CALL_INTEND) < 0)
         return -1;
+    const json_t *reserve = json_object_get(reading->json, "reserve");
+    reading->op->reserve.micro_usd = json_get_int(reserve, "micro_usd", 0);
+    reading->op->reserve.tokens = json_get_int(reserve, "tokens", 0);
+    if (reading->op->reserve.micro_usd < 0 || reading->op->reserve.tokens < 0)
+        return err_set(reading->err, "bad_request", "reserve is 0 or more");
     if (!prompt)
         return 0;
-    if (ledger_blob_put(reading->ledger, prompt, strlen(prompt), hex, reading->err) < 0)
+    if (ledger_blob_put(reading->hub->ledger, prompt, strlen(prompt), hex, reading->err) < 0)
         return -1;
     reading->op->call->request_blob = arena_strdup(reading->arena, hex);
     return 0;
@@ -59,6 +66,17 @@ static int read_record(struct reading *reading)
     return read_call(reading, OP_CALL_RECORD);
 }
 
+static int read_drop(struct reading *reading)
+{
+    return read_call(reading, OP_CALL_DROP);
+}
+
+static int read_delegate(struct reading *reading)
+{
+    struct op_source source = {reading->hub, reading->caller, reading->json, reading->arena};
+    return api_delegate_op(&source, reading->op, reading->err);
+}
+
 /* Timers are asked for as a distance: only the ledger's clock counts. */
 static void due_from_distance(struct reading *reading, const json_t *item, struct wait *wait)
 {
@@ -67,8 +85,21 @@ static void due_from_distance(struct reading *reading, const json_t *item, struc
         wait->id = arena_printf(reading->arena, "%lld", (long long)(reading->now + in_ms));
 }
 
+static int read_park_of_step(struct reading *reading)
+{
+    reading->op->type = OP_PARK;
+    reading->op->park.mode = "all";
+    reading->op->park.of_step = true;
+    reading->op->park.step = json_get_int(reading->json, "of_step", -1);
+    if (reading->op->park.step < 0)
+        return err_set(reading->err, "bad_request", "park.of_step is the number of a step");
+    return 0;
+}
+
 static int read_park(struct reading *reading)
 {
+    if (json_object_get(reading->json, "of_step"))
+        return read_park_of_step(reading);
     const json_t *list = json_object_get(reading->json, "waits");
     size_t count = json_array_size(list);
     struct wait *waits = arena_alloc(reading->arena, (count + 1) * sizeof(*waits));
@@ -151,9 +182,10 @@ static const struct {
     const char *name;
     op_reader read;
 } readers[] = {
-    {"call_intend", read_intend}, {"call_record", read_record}, {"park", read_park},
-    {"finish", read_finish},      {"fail", read_fail},          {"release", read_release},
-    {"effect", read_effect},      {"event", read_event},
+    {"call_intend", read_intend}, {"call_record", read_record}, {"call_drop", read_drop},
+    {"delegate", read_delegate},  {"park", read_park},          {"finish", read_finish},
+    {"fail", read_fail},          {"release", read_release},    {"effect", read_effect},
+    {"event", read_event},
 };
 
 static int read_op(struct reading *reading)
@@ -181,20 +213,62 @@ static enum http_verdict read_batch(struct hub *hub, struct http_request *reques
                           LIMIT_BATCH_OPS);
     batch->ops = arena_alloc(&request->arena, batch->count * sizeof(*batch->ops));
     for (size_t i = 0; i < batch->count; i++) {
-        struct reading reading = {json_array_get(list, i), &batch->ops[i], &request->arena, &err,
-                                  hub->ledger, ledger_now(hub->ledger)};
+        struct reading reading = {
+            json_array_get(list, i), &batch->ops[i],         &request->arena, &err, hub,
+            api_caller(request),     ledger_now(hub->ledger)};
         if (read_op(&reading) < 0)
-            return http_error(request, response, 400, &err);
+            return str_eq(err.code, "bad_request") ? http_error(request, response, 400, &err)
+                                                   : api_unavailable(request, response, &err);
     }
     return HTTP_PASS;
 }
 
-enum http_verdict api_batch(void *ctx, struct http_request *request,
-                            struct http_response *response)
+/* What became of the task, so that the worker knows whether its turn goes on. */
+static enum http_verdict answer_state(struct hub *hub, struct http_request *request,
+                                      struct http_response *response, const struct batch *batch,
+                                      const struct outcome *outcome)
 {
-    struct hub *hub = ctx;
+    struct err err;
+    json_t *answer = json_pack("{s:b}", "ok", 1);
+    json_set_text(answer, "state", *outcome->state ? outcome->state : NULL);
+    if (task_state_is_terminal(outcome->state)) {
+        struct task task = {.id = batch->ops[batch->count - 1].task_id};
+        if (ledger_get(hub->ledger, &task_record, &task, &request->arena, &err) == 0) {
+            json_set_text(answer, "failure_class", task.failure_class);
+            json_set_text(answer, "failure_message", task.failure_message);
+        }
+    }
+    return http_json(request, response, 200, answer);
+}
+
+/* Routing looks at how an agent's tasks ended. */
+static void count_ends(struct hub *hub, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->ops[i].type == OP_FINISH)
+            track_add(hub->track, batch->owner,
+                      batch->ops[i].finish.failure_class == NULL &&
+                          !str_eq(batch->ops[i].finish.handoff->status, "failed"));
+}
+
+static enum http_verdict apply(struct hub *hub, struct http_request *request,
+                               struct http_response *response, const struct batch *batch)
+{
     struct err err;
     struct outcome outcome = {0};
+    if (ledger_apply(hub->ledger, batch, &outcome, &err) < 0)
+        return api_unavailable(request, response, &err);
+    if (outcome.status != LEDGER_OK) {
+        api_remember_refusal(hub, request, batch->ops[outcome.index].task_id, &outcome);
+        return api_outcome(request, response, &outcome);
+    }
+    count_ends(hub, batch);
+    return answer_state(hub, request, response, batch, &outcome);
+}
+
+enum http_verdict api_batch(void *ctx, struct http_request *request, struct http_response *response)
+{
+    struct hub *hub = ctx;
     json_t *body = api_body(request, response);
     if (!body)
         return HTTP_ANSWER;
@@ -205,19 +279,12 @@ enum http_verdict api_batch(void *ctx, struct http_request *request,
     enum http_verdict verdict =
         caller->kind == PRINCIPAL_AGENT
             ? read_batch(hub, request, response, json_object_get(body, "ops"), &batch)
-            : api_refuse(request, response, 403, "not_allowed", "%s works for no agent",
-                         caller->name);
-    if (verdict != HTTP_PASS)
-        goto out;
-    crash_point("hub.batch.received");
-    if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
-        verdict = api_unavailable(request, response, &err);
-    else if (outcome.status != LEDGER_OK)
-        verdict = api_outcome(request, response, &outcome);
-    else
-        verdict = http_json(request, response, 200, json_pack("{s:b}", "ok", 1));
-    crash_point("hub.batch.answer");
-out:
+            : api_forbid(hub, request, response, NULL, "%s works for no agent", caller->name);
+    if (verdict == HTTP_PASS) {
+        crash_point("hub.batch.received");
+        verdict = apply(hub, request, response, &batch);
+        crash_point("hub.batch.answer");
+    }
     json_decref(body);
     return verdict;
 }

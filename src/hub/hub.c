@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "hub/api.h"
 #include "hub/hub.h"
+#include "hub/track.h"
 #include "ledger/store.h"
 #include "net/auth_throttle.h"
 
@@ -110,6 +111,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     hub->config = config;
     hub->started_at = time_wall_ms();
     hub->throttle = auth_throttle_open();
+    hub->track = track_open();
     hub->waker = mem_zalloc(sizeof(*hub->waker));
     pthread_mutex_init(&hub->waker->mutex, NULL);
     thread_cond_init(&hub->waker->ended);
@@ -119,7 +121,10 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
         goto fail;
     }
     hub->ledger = ledger_open(store, err);
-    if (!hub->ledger || serve(hub, err) < 0 || start_waker(hub, err) < 0)
+    if (!hub->ledger)
+        goto fail;
+    track_load(hub->track, hub->ledger);
+    if (serve(hub, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
 fail:
@@ -156,6 +161,7 @@ void hub_close(struct hub *hub)
         ledger_close(hub->ledger);
     principals_close(hub->principals);
     auth_throttle_close(hub->throttle);
+    track_close(hub->track);
     pthread_mutex_destroy(&hub->waker->mutex);
     pthread_cond_destroy(&hub->waker->ended);
     free(hub->waker);

@@ -17,7 +17,8 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
 /* The TCP port that is listened on; 0: none. */
 int hub_port(const struct hub *hub);
 
-/* Blocks until the ledger can no longer be trusted (returns false) or, at most `ms`, returns true. */
+/* Blocks until the ledger can no longer be trusted (returns false) or, at most `ms`, returns true.
+ */
 bool hub_is_sound(struct hub *hub, int64_t ms);
 
 /* Answers parked requests, waits for running ones, closes the ledger. */

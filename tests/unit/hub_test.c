@@ -57,6 +57,10 @@ static int setup(void **state)
         .limit_tasks = 64,
         .limit_live = 16,
         .limit_wall_ms = 60000,
+        .limit_fan_out = 8,
+        .limit_micro_usd = -1,
+        .limit_tokens = -1,
+        .budget_micro_usd = -1,
         .agents = agents,
         .agent_count = 2,
     };
