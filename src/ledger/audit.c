@@ -179,13 +179,15 @@ static int check_lane(struct audit *audit, const struct task *task)
 
 static int check_wait(struct audit *audit, const struct wait *wait)
 {
-    struct task task = {.id = wait->id};
-    if (!str_eq(wait->kind, "task"))
+    bool patience = str_eq(wait->kind, "patience");
+    const char *colon = patience ? strchr(wait->id, ':') : NULL; /* "<ms>:<task>" */
+    struct task task = {.id = colon ? colon + 1 : wait->id};
+    if (!patience && !str_eq(wait->kind, "task"))
         return 0;
     int rc = audit_get(audit, &task_record, &task);
     if (rc == LEDGER_NONE)
         finding(audit, "Task %s waits for %s, which is not there.", wait->task, wait->id);
-    else if (rc == 0 && wait->satisfied != task_state_is_terminal(task.state))
+    else if (rc == 0 && !patience && wait->satisfied != task_state_is_terminal(task.state))
         finding(audit, "Task %s waits for %s (%s); the wait says otherwise.", wait->task, wait->id,
                 task.state);
     return rc < 0 ? -1 : 0;
@@ -210,13 +212,62 @@ static int check_waiting(struct audit *audit, const struct task *task)
     return rc;
 }
 
+/* A call that waits is answered by a task of that place, and as long as its own task is open. */
+static int check_call(struct audit *audit, const struct task *task, const struct call *call)
+{
+    struct task child = {.id = call->child};
+    if (!str_eq(call->state, CALL_WAITING))
+        return 0;
+    int rc = child.id ? audit_get(audit, &task_record, &child) : LEDGER_NONE;
+    if (rc < 0)
+        return -1;
+    if (task_state_is_terminal(task->state))
+        finding(audit, "Task %s is %s, and its call %lld.%lld waits.", task->id, task->state,
+                (long long)call->step, (long long)call->idx);
+    if (rc == LEDGER_NONE)
+        finding(audit, "Call %lld.%lld of task %s waits for %s, which is not there.",
+                (long long)call->step, (long long)call->idx, task->id,
+                child.id ? child.id : "nobody");
+    else if (!str_eq(child.parent, task->id) || child.parent_step != call->step ||
+             child.parent_index != call->idx || task_state_is_terminal(child.state))
+        finding(audit, "Call %lld.%lld of task %s waits for %s, which does not answer it (%s).",
+                (long long)call->step, (long long)call->idx, task->id, child.id, child.state);
+    return 0;
+}
+
+static int check_delegations(struct audit *audit, const struct task *task)
+{
+    struct call *calls;
+    size_t count;
+    int64_t children;
+    int rc = 0;
+    struct scan below = {.record = &task_record,
+                         .index = "task_parent",
+                         .eq = {value_text(task->id)},
+                         .eq_count = 1};
+    struct scan scan = {.record = &call_record, .eq = {value_text(task->id)}, .eq_count = 1};
+    if (audit_count(audit, &below, &children) < 0)
+        return -1;
+    if (children != task->children)
+        finding(audit, "Task %s counts %lld tasks below it; there are %lld.", task->id,
+                (long long)task->children, (long long)children);
+    if (children == 0 && task_state_is_terminal(task->state))
+        return 0;
+    if (audit_scan(audit, &scan, &calls, &count) < 0)
+        return -1;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = check_call(audit, task, &calls[i]);
+    return rc;
+}
+
 static int check_task(struct audit *audit, const void *row)
 {
     const struct task *task = row;
     if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
         finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
                 (long long)task->seq, (long long)audit->ledger->next_seq);
-    if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0)
+    if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0 ||
+        check_delegations(audit, task) < 0)
         return -1;
     return check_waiting(audit, task);
 }

@@ -25,6 +25,7 @@ static const struct {
     [OP_FAIL_TRY] = {rule_fail_try, FREES},
     [OP_RELEASE] = {rule_release, FREES},
     [OP_CANCEL] = {rule_cancel, FREES},
+    [OP_REASSIGN] = {rule_reassign, NEEDS_ROOM},
     [OP_EFFECT] = {rule_effect, GOES_ALONG},
     [OP_EFFECT_STATE] = {rule_effect_state, FREES},
     [OP_EVENT] = {rule_event, GOES_ALONG},

@@ -75,7 +75,9 @@ enum op_type {
     OP_CANCEL,   /* reason; reaches the whole tree below the task */
     OP_REASSIGN, /* task_id's work goes to reassign.task (a new task with retry_of, taking its place
                   * in the tree: whoever waits for the old one waits for it); the old tree is
-                  * cancelled */
+                  * cancelled. Needs id and agent; an instruction, data, name, kind, deliver, retry,
+                  * result_schema or deadline that is not given is the old one's. CONFLICT
+                  * "already_ended", REFUSED "same_agent" or "loop" */
     OP_EFFECT,   /* effect put in the outbox */
     OP_EFFECT_STATE, /* effect: id, state, receiver_id, reason, ready_at; expects effect->fence */
     OP_EVENT,        /* event: stream (NULL: the task's), type, body. In a stream "approval:ID",
@@ -127,7 +129,10 @@ struct op {
                               * "wall_ms"} */
     const struct root_budget *root_budget; /* SUBMIT without a parent; NULL: nothing is counted */
     union {
-        struct task *task; /* SUBMIT; with a parent: `delegation` rules hold, a refusal is REFUSED */
+        /* SUBMIT; with a parent the rules of its tree hold, and a refusal is REFUSED with the code of
+         * a delegation's; `fence`, where one is given, is the parent's, and root_budget->limit its
+         * own budget */
+        struct task *task;
         struct delegation *delegation;
         struct {
             struct call *call;
@@ -197,7 +202,10 @@ struct outcome {
                           * batch made of it ("waiting", "queued", "failed" …); "" without one */
 };
 
-/* Applies the batch whole or not at all, and returns only when that is on disk. Returns 0 with
+/* Applies the batch whole or not at all, and returns only when that is on disk. Where an op takes its
+ * task out of the worker's hands (it ended for its budget, was parked by the gate, had been told to
+ * stop …), the ops behind it in this batch that show the same fence for the same task are not done,
+ * and the batch is OK: outcome.state says what became of the task. Returns 0 with
  * *outcome, or -1 with *err when the store failed (nothing changed; the caller answers 503). */
 int ledger_apply(struct ledger *ledger, const struct batch *batch, struct outcome *outcome,
                  struct err *err);

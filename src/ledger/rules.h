@@ -22,6 +22,7 @@ int rule_finish(struct tx *tx, const struct op *op);
 int rule_fail_try(struct tx *tx, const struct op *op);
 int rule_release(struct tx *tx, const struct op *op);
 int rule_cancel(struct tx *tx, const struct op *op);
+int rule_reassign(struct tx *tx, const struct op *op);
 /* Outward deliveries, events, and what came in from outside. */
 int rule_effect(struct tx *tx, const struct op *op);
 int rule_effect_state(struct tx *tx, const struct op *op);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "ledger/answer.h"
 #include "ledger/event.h"
+#include "ledger/loop.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 #include "ledger/wait.h"
@@ -120,27 +121,39 @@ static int wait_satisfy_one(struct tx *tx, struct wait *wait)
     return rc ? rc : task_consider(tx, task, waits, count);
 }
 
-int wait_satisfy(struct tx *tx, const char *kind, const char *id)
+static int wait_of(struct tx *tx, const char *kind, const char *id, struct wait **waits,
+                   size_t *count)
 {
-    struct wait *waits;
-    size_t count;
     struct scan scan = {
         .record = &wait_record,
         .index = "wait_target",
         .eq = {value_text(kind), value_text(id)},
         .eq_count = 2,
     };
-    int rc = tx_scan(tx, &scan, &waits, &count);
+    return tx_scan(tx, &scan, waits, count);
+}
+
+int wait_satisfy(struct tx *tx, const char *kind, const char *id)
+{
+    struct wait *waits;
+    size_t count;
+    int rc = wait_of(tx, kind, id, &waits, &count);
     for (size_t i = 0; i < count && rc == 0; i++)
         if (!waits[i].satisfied)
             rc = wait_satisfy_one(tx, &waits[i]);
     return rc;
 }
 
+static const char *patience_for(const struct wait *wait)
+{
+    const char *colon = strchr(wait->id, ':');
+    return colon ? colon + 1 : "";
+}
+
 /* Gives the child up that the patience was for, unless it has answered. */
 static int wait_lose_patience(struct tx *tx, const struct wait *patience)
 {
-    struct task child = {.id = strchr(patience->id, ':') + 1};
+    struct task child = {.id = patience_for(patience)};
     struct wait wait = {.task = patience->task, .kind = "task", .id = child.id};
     int rc = tx_get(tx, &task_record, &child);
     if (rc)
@@ -176,4 +189,39 @@ int wait_timers(struct tx *tx, struct task *task)
     if (rc == 0)
         rc = wait_list(tx, task->id, &waits, &count);
     return rc ? rc : task_consider(tx, task, waits, count);
+}
+
+static int wait_rename(struct tx *tx, struct wait *wait, const char *id)
+{
+    int rc = tx_del(tx, &wait_record, wait);
+    wait->id = id;
+    return rc ? rc : tx_put(tx, &wait_record, wait);
+}
+
+static int patience_move(struct tx *tx, const char *waiter, const char *from, const char *to)
+{
+    struct wait *waits;
+    size_t count;
+    int rc = wait_list(tx, waiter, &waits, &count);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (wait_is_patience(&waits[i]) && str_eq(patience_for(&waits[i]), from))
+            rc = wait_rename(
+                tx, &waits[i],
+                arena_printf(tx->arena, "%lld:%s", (long long)wait_due(&waits[i]), to));
+    return rc;
+}
+
+int wait_move(struct tx *tx, const char *from, const char *to)
+{
+    struct wait *waits;
+    size_t count;
+    int rc = wait_of(tx, "task", from, &waits, &count);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = wait_rename(tx, &waits[i], to);
+        if (rc == 0)
+            rc = patience_move(tx, waits[i].task, from, to);
+        if (rc == 0)
+            rc = loop_check(tx, waits[i].task, to);
+    }
+    return rc;
 }

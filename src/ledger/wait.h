@@ -18,4 +18,8 @@ bool wait_is_over(const struct wait *waits, size_t count, const char *mode);
 /* When the earliest unsatisfied timer is due (ms); 0: there is none. */
 int64_t wait_next_timer(const struct wait *waits, size_t count);
 
+/* Whoever waits for the task `from` waits for `to` instead, and is as patient as before.
+ * LEDGER_REFUSED "loop": `to` could only end after one of them has. */
+int wait_move(struct tx *tx, const char *from, const char *to);
+
 #endif
