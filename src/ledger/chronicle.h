@@ -6,7 +6,8 @@
 struct task;
 struct tx;
 
-/* `task.completed` {task, root, agent, kind, status (of the handoff), state, failure_class, what}. */
+/* `task.completed` {task, root, agent, kind, status (of the handoff), state, failure_class, what}.
+ */
 int chronicle_ended(struct tx *tx, const struct task *task, const char *status);
 
 /* `task.delegated` {root, parent, by, child, agent, mode, what, objective}; mode: sync, async, or

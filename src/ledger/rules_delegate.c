@@ -18,7 +18,8 @@ struct refusal {
 
 static int delegate_check(struct tx *tx, const struct delegation *ask)
 {
-    if (ask->refused_code || (ask->child && (str_eq(ask->mode, "sync") || str_eq(ask->mode, "async"))))
+    if (ask->refused_code ||
+        (ask->child && (str_eq(ask->mode, "sync") || str_eq(ask->mode, "async"))))
         return 0;
     return tx_refuse(tx, LEDGER_REFUSED, "bad_delegation",
                      "A delegation has a child and the mode sync or async, or says why not.");
@@ -78,7 +79,8 @@ static int delegate_send(struct tx *tx, struct call *call, const struct task *ch
 {
     json_t *answer = json_object();
     json_set_text(answer, "text",
-                  arena_printf(tx->arena, "%s has it as task %s and works on it; nobody waits here.",
+                  arena_printf(tx->arena,
+                               "%s has it as task %s and works on it; nobody waits here.",
                                child->agent, child->id));
     json_object_set_new(answer, "is_error", json_false());
     json_set_text(answer, "task", child->id);

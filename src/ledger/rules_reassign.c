@@ -1,5 +1,5 @@
-/* REASSIGN: a person gives a task's work to another agent. The new task takes the old one's place in
- * the tree, so that whoever waits for the old one waits for it; the old tree is cancelled. */
+/* REASSIGN: a person gives a task's work to another agent. The new task takes the old one's place
+ * in the tree, so that whoever waits for the old one waits for it; the old tree is cancelled. */
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -30,7 +30,8 @@ static int reassign_check(struct tx *tx, const struct task *old, const struct ta
     return 0;
 }
 
-/* What the request does not say stays as it was. What was spent stays spent: the budget is the same. */
+/* What the request does not say stays as it was. What was spent stays spent: the budget is the
+ * same. */
 static void reassign_inherit(struct task *task, const struct task *old)
 {
     if (!task->instruction && !task->instruction_blob) {

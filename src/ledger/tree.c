@@ -35,8 +35,8 @@ static const char *path_text(struct tx *tx, const char *path)
     json_t *agents = json_loads(path ? path : "[]", 0, NULL), *agent;
     const char *text = "";
     size_t i;
-    json_array_foreach(agents, i, agent) text =
-        arena_printf(tx->arena, "%s%s%s", text, i ? " > " : "", json_string_value(agent));
+    json_array_foreach (agents, i, agent)
+        text = arena_printf(tx->arena, "%s%s%s", text, i ? " > " : "", json_string_value(agent));
     json_decref(agents);
     return text;
 }
@@ -46,7 +46,8 @@ static bool path_has(const char *path, const char *agent)
     json_t *agents = json_loads(path ? path : "[]", 0, NULL), *item;
     bool found = false;
     size_t i;
-    json_array_foreach(agents, i, item) found |= str_eq(json_string_value(item), agent);
+    json_array_foreach (agents, i, item)
+        found |= str_eq(json_string_value(item), agent);
     json_decref(agents);
     return found;
 }
@@ -216,16 +217,11 @@ static const struct {
     const char *code, *class;
     int (*look)(struct tx *tx, struct look *look); /* NULL: found elsewhere */
 } rules[] = {
-    {"path", "loop", look_path},
-    {"same_question", "loop", look_same_question},
-    {"circle", "loop", look_circle},
-    {"limits", "refused", look_depth},
-    {"limits", "refused", look_tasks},
-    {"fan_out", "refused", look_fan_out},
-    {"limits", "refused", look_live},
-    {"deadline", "refused", look_deadline},
-    {"queue_full", "refused", look_queue},
-    {"budget", "budget", NULL},
+    {"path", "loop", look_path},           {"same_question", "loop", look_same_question},
+    {"circle", "loop", look_circle},       {"limits", "refused", look_depth},
+    {"limits", "refused", look_tasks},     {"fan_out", "refused", look_fan_out},
+    {"limits", "refused", look_live},      {"deadline", "refused", look_deadline},
+    {"queue_full", "refused", look_queue}, {"budget", "budget", NULL},
 };
 enum { RULE_COUNT = sizeof(rules) / sizeof(rules[0]) };
 
@@ -277,13 +273,13 @@ static const char *grant_narrow(struct tx *tx, const char *given, const char *ab
     if (tools && limit) {
         json_t *both = json_array(), *tool, *other;
         size_t i, k;
-        json_array_foreach(tools, i, tool) json_array_foreach(limit, k, other)
-        {
-            if (json_equal(tool, other)) {
-                json_array_append(both, tool);
-                break;
+        json_array_foreach (tools, i, tool)
+            json_array_foreach (limit, k, other) {
+                if (json_equal(tool, other)) {
+                    json_array_append(both, tool);
+                    break;
+                }
             }
-        }
         json_object_set_new(mine, "tools", both);
         grant = json_print(tx->arena, mine);
     } else if (limit) {

@@ -204,8 +204,7 @@ static void the_same_delegation_again_changes_nothing(void **state)
     int64_t fence = begin(c);
     struct task child = {.id = "t-1", .agent = "bob", .instruction = "once"};
     struct delegation ask = ask_for(&child, 1, "sync");
-    struct op again = {
-        .type = OP_DELEGATE, .task_id = "t-p", .fence = fence, .delegation = &ask};
+    struct op again = {.type = OP_DELEGATE, .task_id = "t-p", .fence = fence, .delegation = &ask};
     assert_int_equal(case_op(c, again), LEDGER_NONE);
     assert_string_equal(c->outcome.code, "no_call");
     assert_int_equal(case_delegate(c, "t-p", fence, &ask), LEDGER_OK);
@@ -442,8 +441,8 @@ static void the_chronicle_tells_of_every_end(void **state)
     assert_int_equal(case_park_step(c, "t-p", fence, 1), LEDGER_OK);
     finish(c, "bob", "t-1", "1");
     finish(c, "ada", "t-p", "1");
-    assert_int_equal(
-        ledger_read(c->ledger, "chronicle", 1, 0, &c->arena, &events, &count, &c->err), 0);
+    assert_int_equal(ledger_read(c->ledger, "chronicle", 1, 0, &c->arena, &events, &count, &c->err),
+                     0);
     assert_int_equal(count, 3);
     json_t *sent = json_loads(events[0].body, 0, NULL), *done = json_loads(events[1].body, 0, NULL);
     assert_string_equal(events[0].type, "task.delegated");
