@@ -54,6 +54,18 @@ static void print_options(struct buf *out, const struct command_option *options)
         print_option(out, options);
 }
 
+/* Those that the command does not have in a form of its own. */
+static void print_globals(struct buf *out, const struct command_option *own)
+{
+    for (const struct command_option *global = command_globals; global->name; global++) {
+        const struct command_option *same = own;
+        while (same && same->name && !str_eq(same->name, global->name))
+            same++;
+        if (!same || !same->name)
+            print_option(out, global);
+    }
+}
+
 static void print_command(const struct invocation *invocation, struct buf *out,
                           const struct command *command)
 {
@@ -61,13 +73,13 @@ static void print_command(const struct invocation *invocation, struct buf *out,
                command->options ? " [OPTIONS]" : "", *command->usage ? " " : "", command->usage,
                command->summary);
     if (command->details)
-        buf_printf(out, "\n%s\n", command->details);
+        buf_printf(out, "\n%s", command->details);
     if (command->options) {
         buf_puts(out, "\nOptions\n");
         print_options(out, command->options);
     }
     buf_puts(out, "\nOptions of every command\n");
-    print_options(out, command_globals);
+    print_globals(out, command->options);
 }
 
 static void print_line(struct buf *out, const struct command *command)

@@ -101,7 +101,7 @@ const char *operator_hq(const struct operator_line *line)
                         : "hq";
 }
 
-static int exit_code_of(enum hub_outcome outcome, int status)
+int operator_exit_code(enum hub_outcome outcome, int status)
 {
     switch (outcome) {
     case HUB_DOWN:
@@ -126,8 +126,16 @@ int operator_call(struct operator_line *line, const char *method, const char *pa
                                         line->cancel, answer, &status, &err);
     if (outcome == HUB_OK)
         return COMMAND_OK;
-    int code = exit_code_of(outcome, status);
+    int code = operator_exit_code(outcome, status);
     return outcome == HUB_CANCELLED ? code : output_fail(line->invocation, code, &err);
+}
+
+json_t *operator_look(struct operator_line *line, const char *path)
+{
+    struct err err = {0};
+    json_t *answer = NULL;
+    hub_call(line->hub, "GET", path, NULL, PATIENCE_MS, line->cancel, &answer, NULL, &err);
+    return answer;
 }
 
 static void *interrupt_thread(void *arg)

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "cli/command.h"
+#include "client/hub_client.h"
 
 struct config;
 struct fetch;
 struct fetch_cancel;
-struct hub_client;
 
 struct operator_line {
     const struct invocation *invocation;
@@ -33,6 +33,12 @@ void operator_close(struct operator_line *line);
  * failed. `wait_ms`: how long the answer may take besides. */
 int operator_call(struct operator_line *line, const char *method, const char *path,
                   const json_t *body, int64_t wait_ms, json_t **answer);
+
+/* The same where the answer is a bonus: NULL, and nothing said, where there is none. */
+json_t *operator_look(struct operator_line *line, const char *path);
+
+/* The exit code that a failed exchange means. */
+int operator_exit_code(enum hub_outcome outcome, int status);
 
 /* "hq -C DIR", to begin a command that a person may type next; in the arena. */
 const char *operator_hq(const struct operator_line *line);

@@ -50,11 +50,9 @@ static int64_t next_poll(struct operator_line *line, int64_t until)
     return until > 0 && left < poll ? (left > 0 ? left : 0) : poll;
 }
 
-int wait_for_task(struct operator_line *line, const char *id, json_t **answer)
+int wait_for_task_until(struct operator_line *line, const char *id, int64_t until, json_t **answer)
 {
     int64_t began = time_boot_ms();
-    int64_t timeout = line->invocation->timeout_ms;
-    int64_t until = timeout >= 0 ? began + timeout : 0;
     operator_catch_interrupt(line);
     for (;;) {
         int64_t poll = next_poll(line, until);
@@ -75,4 +73,10 @@ int wait_for_task(struct operator_line *line, const char *id, json_t **answer)
     }
     clear_progress(line);
     return COMMAND_OK;
+}
+
+int wait_for_task(struct operator_line *line, const char *id, json_t **answer)
+{
+    int64_t timeout = line->invocation->timeout_ms;
+    return wait_for_task_until(line, id, timeout >= 0 ? time_boot_ms() + timeout : 0, answer);
 }
