@@ -32,13 +32,14 @@ enum { PIECE = 65536, ENDS = 2 };
 
 struct task_door {
     struct door_caller caller;
-    int ours, theirs; /* of the pair; theirs -1 once handed over */
+    int ours;   /* the accepting thread's */
+    int theirs; /* the command's end; -1 once handed over */
     int stop;         /* an eventfd, readable once the door closes */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     int running; /* requests being served */
     bool stopping;
-    int64_t requests, misfits; /* of the accepting thread alone */
+    int64_t requests, misfits; /* the accepting thread's */
     pthread_t acceptor;
 };
 
@@ -256,10 +257,10 @@ static void *accept_thread(void *arg)
         if (door->misfits > LIMIT_DOOR_MISFITS) {
             log_warn("task %s: its command sends what is no request; its channel is closed",
                      door->caller.task);
-            shutdown(door->ours, SHUT_RDWR);
             arrival = GONE;
         }
     }
+    drop(&door->ours); /* closes the pipes of requests that nobody will take up, too */
     return NULL;
 }
 
