@@ -41,6 +41,13 @@ enum {
     LIMIT_MODEL_STREAM = 128 << 20,      /* its events on the wire: 300 bytes and more per token */
     LIMIT_REGEX = 1000,                  /* bytes of a script's pattern; regcomp recurses */
     LIMIT_REGEX_REPEATS = 100000,        /* product of its {n}: ((a{255}){255}){255} takes GBs */
+    LIMIT_REGEX_CODE = 4000,             /* of a schema's pattern: each may be visited per character */
+    LIMIT_SCHEMA = 65536,                /* bytes of a result schema; a model writes some hundred */
+    LIMIT_SCHEMA_WORK = 8000000,         /* looks of one check: half a second; a list of two million
+                                          * numbers */
+    LIMIT_SCHEMA_DEPTH = 128,            /* schemas in schemas, with $ref: the check recurses */
+    LIMIT_SCHEMA_PATTERNS = 64,          /* different ones of one schema: 100 kB each */
+    LIMIT_SCHEMA_FINDINGS = 5,           /* told of one misfit: what a model can mend at once */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */

@@ -100,6 +100,17 @@ bool str_is_utf8(const char *bytes, size_t len)
     return true;
 }
 
+size_t str_utf8_next(const char *text, uint32_t *code_point)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t width = at[0] < 0x80 ? 1 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    uint32_t value = width == 1 ? at[0] : at[0] & (0xffu >> (width + 1));
+    for (size_t i = 1; i < width; i++)
+        value = value << 6 | (at[i] & 0x3f);
+    *code_point = value;
+    return width;
+}
+
 char *str_clean_utf8(struct arena *arena, const char *bytes, size_t len)
 {
     if (str_is_utf8(bytes, len))

@@ -22,6 +22,9 @@ char *str_lower(struct arena *arena, const char *text); /* ASCII only */
 /* True where `bytes` is well-formed UTF-8 (RFC 3629) without NUL. */
 bool str_is_utf8(const char *bytes, size_t len);
 
+/* The code point at `text`, which is valid UTF-8 (a NUL is one, too): returns its bytes, 1 to 4. */
+size_t str_utf8_next(const char *text, uint32_t *code_point);
+
 /* Returns a copy in which every ill-formed byte and every NUL is U+FFFD: the one boundary that
  * model and tool text passes before it becomes JSON. */
 char *str_clean_utf8(struct arena *arena, const char *bytes, size_t len);
