@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/company.h"
+#include "cli/inside.h"
+#include "cli/operator.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
@@ -28,15 +30,47 @@ static json_t *describe(const struct config_agent *agent)
                      agent->workspace, "instance", agent->instance);
 }
 
+static void print_head(void)
+{
+    printf("%-16s %-16s %5s  %s\n", "AGENT", "NAME", "PORT", "MODEL");
+}
+
+/* Inside an agent's exec there is no hq.yaml: the hub says. */
+static int list_inside(const struct invocation *invocation)
+{
+    struct operator_line line;
+    json_t *answer = NULL;
+    size_t i;
+    const json_t *item;
+    int code = operator_open(invocation, &line);
+    if (code != COMMAND_OK)
+        return code;
+    code = operator_call(&line, "GET", "/v1/agents", NULL, 0, &answer);
+    const json_t *items = json_object_get(answer, "items");
+    if (code == COMMAND_OK && invocation->json)
+        code = output_json(json_pack("{s:O}", "items", items));
+    else if (code == COMMAND_OK)
+        print_head();
+    json_array_foreach (invocation->json ? NULL : items, i, item)
+        printf("%-16s %-16s %5d  %s\n", json_get_text(item, "id", ""),
+               json_get_text(item, "name", ""), (int)json_get_int(item, "port", 0),
+               json_get_text(item, "model", ""));
+    json_decref(answer);
+    operator_close(&line);
+    return code;
+}
+
 static int list_run(const struct invocation *invocation)
 {
+    if (inside_task())
+        return list_inside(invocation);
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
     json_t *items = json_array();
     int code = COMMAND_OK;
     if (!invocation->json)
-        printf("%-16s %-16s %5s  %s\n", "AGENT", "NAME", "PORT", "MODEL");
+        print_head();
     for (size_t i = 0; i < config->agent_count; i++) {
         const struct config_agent *agent = &config->agents[i];
         json_array_append_new(items, describe(agent));

@@ -31,13 +31,14 @@ static const struct command_option ask_options[] = {
     {0},
 };
 
-/* Who is asked: AGENT, or nobody yet beside a capability. */
+/* Who is asked: AGENT, or nobody yet beside a capability. The hub chooses for "auto"; for an agent,
+ * whose requests name one, we do. */
 static int set_target(struct operator_line *line, const char *text, json_t *body)
 {
     const struct invocation *invocation = line->invocation;
     const char *agent = invocation->arg_count == 2 ? invocation->args[0] : NULL;
     int code = COMMAND_OK;
-    if (agent && str_eq(agent, "auto"))
+    if (str_eq(agent, "auto") && !line->config)
         code = route_choose(line, text, &agent);
     json_set_text(body, "agent", agent);
     json_set_text(body, "capability", invocation_value(invocation, "capability"));
@@ -113,6 +114,10 @@ static int ask(struct operator_line *line)
     int code = set_target(line, json_get_text(body, "instruction", ""), body);
     if (code == COMMAND_OK)
         code = operator_call(line, "POST", "/v1/tasks", body, 0, &answer);
+    const char *given = json_get_text(body, "agent", NULL);
+    if (code == COMMAND_OK && (!given || str_eq(given, "auto")))
+        output_note(invocation, "asking %s",
+                    json_get_text(json_object_get(answer, "task"), "agent", ""));
     if (code == COMMAND_OK && invocation_has(invocation, "no-wait")) {
         code = show_queued(invocation, answer);
     } else if (code == COMMAND_OK) {

@@ -160,6 +160,8 @@ static void describe_work(struct census *census, const json_t *known, json_t *ou
     json_set_text(out, "state", state);
     json_object_set_new(out, "queued", json_integer(json_get_int(known, "queued", 0)));
     json_object_set_new(out, "working", json_integer(json_get_int(known, "working", 0)));
+    if (json_object_get(known, "breaker"))
+        json_object_set(out, "breaker", json_object_get(known, "breaker"));
     if (task)
         describe_task(census, task, out);
 }
@@ -280,6 +282,10 @@ static json_t *document(struct census *census)
     json_t *held = json_object_get(census->answer, "held_effects");
     if (json_array_size(held))
         json_object_set(out, "held_effects", held);
+    static const char *const told[] = {"chains", "budget"};
+    for (size_t i = 0; i < 2; i++)
+        if (json_object_get(census->answer, told[i]))
+            json_object_set(out, told[i], json_object_get(census->answer, told[i]));
     return out;
 }
 

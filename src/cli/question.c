@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "cli/inside.h"
 #include "cli/question.h"
 
 enum { PIECE = 65536, MICRO_DIGITS = 6, LARGEST_USD_DIGITS = 9, LOWEST_PRIORITY = 2 };
@@ -208,6 +209,20 @@ static int put_numbers(const struct invocation *invocation, json_t *body, struct
     return 0;
 }
 
+/* The task's channel drops these: better to say so than to ask for something else than was meant. */
+static int check_inside(const struct invocation *invocation, struct err *err)
+{
+    static const char *const closed[] = {"session", "model", "budget", "tools", "priority"};
+    for (size_t i = 0; inside_task() && i < sizeof(closed) / sizeof(closed[0]); i++) {
+        if (!invocation_has(invocation, closed[i]))
+            continue;
+        err_set(err, "not_allowed", "--%s is not open to a command that an agent runs", closed[i]);
+        err_hint(err, "the agent's own delegate tool knows more");
+        return -1;
+    }
+    return 0;
+}
+
 int question_options(const struct invocation *invocation, json_t *body, struct err *err)
 {
     const char *budget = invocation_value(invocation, "budget");
@@ -215,7 +230,8 @@ int question_options(const struct invocation *invocation, json_t *body, struct e
     const char *deliver = invocation_value(invocation, "deliver");
     json_set_text(body, "session", invocation_value(invocation, "session"));
     json_set_text(body, "model", invocation_value(invocation, "model"));
-    if (put_numbers(invocation, body, err) < 0 || put_files(invocation, body, err) < 0)
+    if (check_inside(invocation, err) < 0 || put_numbers(invocation, body, err) < 0 ||
+        put_files(invocation, body, err) < 0)
         return -1;
     if (budget && put(body, "budget", budget_of(budget, err)) < 0)
         return -1;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/figures.h"
 #include "cli/output.h"
 #include "cli/question.h"
 #include "cli/route.h"
@@ -94,9 +95,9 @@ static const char *reasons_of(const json_t *candidate, struct arena *arena)
                         (long long)json_get_int(candidate, "queued", 0));
     if (done + failed > 0)
         text = arena_printf(arena, "%s; %lld of %lld done", text, done, done + failed);
-    if (json_is_number(price))
-        text = arena_printf(arena, "%s; $%.2f per million tokens", text,
-                            json_number_value(price) / 1e6);
+    if (json_is_integer(price)) /* of 1,000 tokens in and as many out */
+        text = arena_printf(arena, "%s; %s per 1k", text,
+                            figure_money(json_integer_value(price), arena));
     return text;
 }
 
@@ -108,14 +109,14 @@ static void print_candidates(const struct invocation *invocation, const json_t *
     if (chosen)
         printf("%s would be asked\n", chosen);
     else
-        puts("nobody would be asked");
+        printf("nobody would be asked: %s\n", json_get_text(answer, "reason", "nobody fits"));
     json_array_foreach (json_object_get(answer, "candidates"), i, candidate) {
         const char *agent = json_get_text(candidate, "agent", "?");
         const char *reasons = reasons_of(candidate, invocation->arena);
         const json_t *score = json_object_get(candidate, "score");
         printf("%s %-16s ", str_eq(agent, chosen) ? ">" : " ", agent);
         if (json_is_number(score) && !json_object_get(candidate, "excluded"))
-            printf("%6.2f  %s\n", json_number_value(score), reasons);
+            printf("%6lld  %s\n", (long long)json_number_value(score), reasons);
         else
             printf("%6s  %s\n", "-", reasons);
     }

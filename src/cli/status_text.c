@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/cells.h"
+#include "cli/figures.h"
 #include "cli/status_text.h"
 
 enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
@@ -61,6 +62,26 @@ static void put_text_line(struct sheet *sheet, const char *text)
     cell_end_line(sheet->out);
 }
 
+/* " · $3.12 of $20 today": what the company may spend in the period that runs. */
+static void put_budget(const json_t *usd, const char *gap, char *line, size_t size)
+{
+    static const char *const names[][2] = {
+        {"day", "today"}, {"hour", "this hour"}, {"week", "this week"}, {"month", "this month"}};
+    struct arena arena = {0};
+    int64_t limit = json_get_int(usd, "limit", -1);
+    const char *period = json_get_text(usd, "period", "");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (str_eq(period, names[i][0]))
+            period = names[i][1];
+    if (limit >= 0)
+        snprintf(line, size, "%s%s of %s %.40s", gap,
+                 figure_money(json_get_int(usd, "spent", 0), &arena),
+                 limit % 1000000 ? figure_money(limit, &arena)
+                                 : arena_printf(&arena, "$%lld", (long long)(limit / 1000000)),
+                 period);
+    arena_fini(&arena);
+}
+
 static void put_head(struct sheet *sheet, const json_t *census)
 {
     char up[TIME_TEXT], line[ROW_MAX];
@@ -73,8 +94,10 @@ static void put_head(struct sheet *sheet, const json_t *census)
         len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%s", state, gap);
     if (json_get_int(census, "up_ms", 0) > 0)
         len += snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s", up, gap);
-    snprintf(line + len, sizeof(line) - (size_t)len, "%zu agent%s%s%.0f MB", agents,
-             agents == 1 ? "" : "s", gap, mb);
+    len += snprintf(line + len, sizeof(line) - (size_t)len, "%zu agent%s%s%.0f MB", agents,
+                    agents == 1 ? "" : "s", gap, mb);
+    put_budget(json_object_get(json_object_get(census, "budget"), "usd"), gap, line + len,
+               sizeof(line) - (size_t)len);
     int64_t inbox = json_get_int(census, "inbox", 0);
     char need[64] = "";
     if (inbox > 0)
@@ -87,14 +110,38 @@ static void put_head(struct sheet *sheet, const json_t *census)
     cell_end_line(sheet->out);
 }
 
+/* Kept out of work after failures, for a while; `until` gets when that ends. */
+static bool is_held(const json_t *agent, int64_t *until)
+{
+    const json_t *breaker = json_object_get(agent, "breaker");
+    return time_parse_rfc3339(json_get_text(breaker, "until", ""), until) &&
+           *until > time_wall_ms();
+}
+
 static bool is_shown(const json_t *agent)
 {
-    return !str_eq(json_get_text(agent, "state", ""), "idle") || json_get_int(agent, "queued", 0);
+    int64_t until;
+    return !str_eq(json_get_text(agent, "state", ""), "idle") || json_get_int(agent, "queued", 0) ||
+           is_held(agent, &until);
 }
 
 static bool has_task(const json_t *agent)
 {
     return json_is_object(json_object_get(agent, "task"));
+}
+
+/* "held: 5 failures, until 14:05", or nothing. */
+static int held_text(const json_t *agent, char text[ROW_MAX])
+{
+    int64_t until;
+    struct tm local;
+    if (!is_held(agent, &until))
+        return 0;
+    time_t seconds = until / 1000;
+    long long failures = json_get_int(json_object_get(agent, "breaker"), "failures", 0);
+    localtime_r(&seconds, &local);
+    return snprintf(text, ROW_MAX, "held: %lld failure%s, until %02d:%02d", failures,
+                    failures == 1 ? "" : "s", local.tm_hour, local.tm_min);
 }
 
 static void state_text(const json_t *agent, char text[ROW_MAX])
@@ -106,6 +153,8 @@ static void state_text(const json_t *agent, char text[ROW_MAX])
               queued = json_get_int(agent, "queued", 0);
     if (on && str_eq(state, "waiting"))
         snprintf(text, ROW_MAX, "waiting: %.200s", on);
+    else if (held_text(agent, text))
+        return;
     else if (reason)
         snprintf(text, ROW_MAX, "%s: %.400s", state, reason);
     else if (queued && working)
@@ -126,6 +175,8 @@ static void down_text(const struct sheet *sheet, const json_t *agent, char text[
     const char *reason = json_get_text(agent, "reason", NULL);
     long long restarts = json_get_int(agent, "restarts", 0);
     bool by_hand = str_eq(supervised, "stopped") && !sheet->is_ending;
+    if (str_eq(json_get_text(agent, "state", ""), "idle") && held_text(agent, text))
+        return;
     int len =
         snprintf(text, ROW_MAX, "%s%s%s", json_get_text(agent, "state", "unknown"),
                  str_eq(supervised, "held") ? ", held" : "", by_hand ? ", stopped by hand" : "");
@@ -177,7 +228,9 @@ static void put_work(struct sheet *sheet, const json_t *agent)
 
 static void put_row(struct sheet *sheet, const json_t *agent)
 {
-    put_mark(sheet, json_get_text(agent, "state", "unknown"));
+    int64_t until;
+    const char *state = json_get_text(agent, "state", "unknown");
+    put_mark(sheet, str_eq(state, "idle") && is_held(agent, &until) ? "paused" : state);
     put_cell(sheet, json_get_text(agent, "id", "?"), sheet->name_columns);
     buf_putc(sheet->out, ' ');
     if (has_task(agent))
@@ -308,10 +361,45 @@ static void put_chain(struct sheet *sheet, const json_t *agents, const json_t *f
         put_text_line(sheet, line);
 }
 
-static void put_chains(struct sheet *sheet, const json_t *agents)
+/* What a chain ends at when it is no agent that works. */
+static const char *end_of_chain(const char *ends)
+{
+    static const char *const names[][2] = {
+        {"approval", "you"}, {"rate", "a rate limit"}, {"timer", "a timer"}, {"agent", ""}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (str_eq(ends, names[i][0]))
+            return names[i][1];
+    return ends;
+}
+
+/* One chain as the hub tells it: {"agents","ends","cycle"}. */
+static void put_told_chain(struct sheet *sheet, const json_t *chain)
+{
+    char line[ROW_MAX];
+    size_t i;
+    const json_t *agent, *agents = json_object_get(chain, "agents");
+    bool cycle = json_get_bool(chain, "cycle", false), utf8 = sheet->look->utf8;
+    const char *end = cycle ? json_string_value(json_array_get(agents, 0))
+                            : end_of_chain(json_get_text(chain, "ends", ""));
+    int len = snprintf(line, sizeof(line), "wait %s: ", !cycle ? "chain" : utf8 ? "circle ↻" : "circle");
+    json_array_foreach (agents, i, agent)
+        if (len < ROW_MAX - 128)
+            len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%.40s",
+                            i == 0 ? "" : utf8 ? " → " : " -> ", json_string_value(agent));
+    if (end && *end)
+        snprintf(line + len, sizeof(line) - (size_t)len, "%s%.40s", utf8 ? " → " : " -> ", end);
+    if (cycle || json_array_size(agents) + (end && *end) >= 3)
+        put_text_line(sheet, line);
+}
+
+static void put_chains(struct sheet *sheet, const json_t *agents, const json_t *told)
 {
     size_t i;
-    const json_t *agent;
+    const json_t *agent, *chain;
+    json_array_foreach (told, i, chain)
+        put_told_chain(sheet, chain);
+    if (json_is_array(told))
+        return;
     json_array_foreach (agents, i, agent)
         if (json_get_text(agent, "waiting_on", NULL) &&
             !is_waited_for(agents, json_get_text(agent, "id", NULL)))
@@ -372,6 +460,6 @@ void status_print(const json_t *census, const struct status_look *look, struct b
     put_head(&sheet, census);
     put_rows(&sheet, agents);
     put_idle(&sheet, agents);
-    put_chains(&sheet, agents);
+    put_chains(&sheet, agents, json_object_get(census, "chains"));
     put_troubles(&sheet, census);
 }

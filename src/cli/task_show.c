@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/figures.h"
 #include "cli/operator.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -54,6 +55,130 @@ static void print_lists(const json_t *answer)
                json_get_text(row, "reason", ""));
 }
 
+/* ---- what else is known of it: from the tree and from its events ---- */
+
+static const char *mode_of(const json_t *answer, const char *child)
+{
+    size_t i;
+    const json_t *call;
+    json_array_foreach (json_object_get(answer, "calls"), i, call)
+        if (str_eq(json_get_text(call, "child", NULL), child))
+            return "sync";
+    return NULL;
+}
+
+static void add_children(struct operator_line *line, json_t *answer)
+{
+    size_t i;
+    const json_t *item;
+    const char *id = json_get_text(json_object_get(answer, "task"), "id", "");
+    json_t *tree =
+        operator_look(line, arena_printf(line->invocation->arena, "/v1/tasks/%s/tree", id));
+    json_t *children = json_array();
+    json_array_foreach (json_object_get(tree, "items"), i, item) {
+        const json_t *task = json_object_get(item, "task");
+        if (!str_eq(json_get_text(task, "parent", NULL), id))
+            continue;
+        json_t *child = json_object();
+        static const char *const keys[] = {"id", "agent", "state", "instruction", "failure_class"};
+        for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+            json_set_text(child, keys[k], json_get_text(task, keys[k], NULL));
+        json_set_text(child, "mode", mode_of(answer, json_get_text(task, "id", "")));
+        json_array_append_new(children, child);
+    }
+    if (json_array_size(children))
+        json_object_set(answer, "children", children);
+    json_decref(children);
+    json_decref(tree);
+}
+
+/* The events of one type, each its body with `at` and `actor`. */
+static void add_events(json_t *answer, const char *key, const json_t *events, const char *type)
+{
+    size_t i;
+    const json_t *event;
+    json_t *list = json_array();
+    json_array_foreach (json_object_get(events, "items"), i, event) {
+        const json_t *body = json_object_get(event, "body");
+        if (!str_eq(json_get_text(event, "type", ""), type))
+            continue;
+        json_t *one = json_is_object(body) ? json_copy((json_t *)body) : json_object();
+        json_set_text(one, "at", json_get_text(event, "at", NULL));
+        json_set_text(one, "actor", json_get_text(event, "actor", NULL));
+        json_array_append_new(list, one);
+    }
+    if (json_array_size(list))
+        json_object_set(answer, key, list);
+    json_decref(list);
+}
+
+static void add_more(struct operator_line *line, json_t *answer)
+{
+    const char *id = json_get_text(json_object_get(answer, "task"), "id", "");
+    const char *path =
+        arena_printf(line->invocation->arena, "/v1/events?stream=%s&from=1&limit=1000", id);
+    add_children(line, answer);
+    json_t *events = line->config ? operator_look(line, path) : NULL;
+    add_events(answer, "refusals", events, "delegation.refused");
+    add_events(answer, "notes", events, "task.note");
+    add_events(answer, "routings", events, "task.routed");
+    json_decref(events);
+}
+
+static void print_children(const struct invocation *invocation, const json_t *answer)
+{
+    size_t i;
+    const json_t *child;
+    json_array_foreach (json_object_get(answer, "children"), i, child) {
+        const char *class = json_get_text(child, "failure_class", NULL);
+        printf("%-12s %s %s %s%s%s: %s\n", i ? "" : "asked others",
+               json_get_text(child, "agent", "?"),
+               task_short_id(json_get_text(child, "id", ""), invocation->arena),
+               json_get_text(child, "state", ""), class ? ", " : "", class ? class : "",
+               task_title(json_get_text(child, "instruction", ""), 60, invocation->arena));
+    }
+}
+
+static void print_events(const struct invocation *invocation, const json_t *answer)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach (json_object_get(answer, "routings"), i, row)
+        line_of("routed", arena_printf(invocation->arena, "%s, by %s",
+                                       json_get_text(row, "chosen", "?"),
+                                       json_get_text(row, "capability", "its text")));
+    json_array_foreach (json_object_get(answer, "refusals"), i, row)
+        line_of("refused", arena_printf(invocation->arena, "%s: %s", json_get_text(row, "code", ""),
+                                        json_get_text(row, "message", "")));
+    json_array_foreach (json_object_get(answer, "notes"), i, row)
+        line_of("note", arena_printf(invocation->arena, "%.16s %s: %s", json_get_text(row, "at", ""),
+                                     json_get_text(row, "actor", ""),
+                                     json_get_text(row, "text", "")));
+}
+
+static void print_artefacts(const struct invocation *invocation, const json_t *answer)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach (json_object_get(json_object_get(answer, "handoff"), "artefacts"), i, one)
+        line_of("artefact", arena_printf(invocation->arena, "%s, %s, %s bytes",
+                                         json_get_text(one, "name", "?"),
+                                         json_get_text(one, "type", "?"),
+                                         figure_count(json_get_int(one, "size", 0),
+                                                      invocation->arena)));
+}
+
+/* "confidence high; notes": what the agent itself says of its result. */
+static void print_contract(const json_t *answer)
+{
+    const json_t *handoff = json_object_get(answer, "handoff");
+    const char *status = json_get_text(handoff, "status", NULL);
+    if (status && !str_eq(status, "complete"))
+        line_of("status", status);
+    line_of("confidence", json_get_text(handoff, "confidence", NULL));
+    line_of("notes", json_get_text(handoff, "notes", NULL));
+}
+
 static void print_call(const struct invocation *invocation, const json_t *call)
 {
     struct arena *arena = invocation->arena;
@@ -84,7 +209,7 @@ static void print_usage(const json_t *answer, struct arena *arena)
                          (long long)json_get_int(usage, "tokens_in", 0),
                          (long long)json_get_int(usage, "tokens_out", 0),
                          json_is_integer(cost)
-                             ? arena_printf(arena, "$%.4f", (double)json_integer_value(cost) / 1e6)
+                             ? figure_money(json_integer_value(cost), arena)
                              : "unpriced"));
 }
 
@@ -95,6 +220,10 @@ static void print_task(const struct invocation *invocation, const json_t *answer
     const json_t *calls = json_object_get(answer, "calls");
     print_head(invocation, answer);
     print_lists(answer);
+    print_children(invocation, answer);
+    print_events(invocation, answer);
+    print_artefacts(invocation, answer);
+    print_contract(answer);
     print_usage(answer, invocation->arena);
     if (json_array_size(calls) > 0)
         puts("calls");
@@ -119,6 +248,8 @@ static int show_run(const struct invocation *invocation)
     const char *path = arena_printf(invocation->arena, "/v1/tasks/%s%s", invocation->args[0],
                                     invocation_has(invocation, "full") ? "?full=1" : "");
     code = operator_call(&line, "GET", path, NULL, 0, &answer);
+    if (code == COMMAND_OK)
+        add_more(&line, answer);
     if (code == COMMAND_OK && invocation->json)
         code = output_json(task_document(answer));
     else if (code == COMMAND_OK)

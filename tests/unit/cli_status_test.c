@@ -151,14 +151,47 @@ static void texts_from_outside_cannot_move_the_cursor(void **state)
     free(text);
 }
 
+static json_t *with(json_t *census, const char *key, const char *text)
+{
+    json_object_set_new(census, key, agent(text));
+    return census;
+}
+
+static void chains_budget_and_breaker_are_told(void **state)
+{
+    json_t *agents = json_array();
+    json_array_append_new(agents,
+                          agent("{\"id\":\"webster\",\"state\":\"idle\",\"task\":null,"
+                                "\"breaker\":{\"failures\":5,\"until\":\"2099-01-01T14:05:00Z\"}}"));
+    json_array_append_new(agents,
+                          agent("{\"id\":\"auditor\",\"state\":\"idle\",\"task\":null,"
+                                "\"breaker\":{\"failures\":1,\"until\":\"2001-01-01T14:05:00Z\"}}"));
+    json_t *census = with(census_of(agents), "budget",
+                          "{\"usd\":{\"limit\":20000000,\"spent\":3120000,\"period\":\"day\"}}");
+    with(census, "chains",
+         "[{\"agents\":[\"optimizer\",\"auditor\"],\"ends\":\"approval\",\"cycle\":false},"
+         "{\"agents\":[\"manager\",\"webster\"],\"ends\":\"agent\",\"cycle\":false},"
+         "{\"agents\":[\"a\",\"b\"],\"ends\":\"\",\"cycle\":true}]");
+    char *text = print(census, 80, true, false);
+    assert_string_equal(text, "atomizer · up 3d 4h · 2 agents · 21 MB · $3.12 of $20 today\n"
+                              "  AGENT   STATE\n"
+                              "◌ webster held: 5 failures, until 14:05\n"
+                              "○ auditor  idle\n"
+                              "wait chain: optimizer → auditor → you\n"
+                              "wait circle ↻: a → b → a\n");
+    free(text);
+}
+
 int main(void)
 {
+    setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_as_designed),
         cmocka_unit_test(ascii_and_colour_are_chosen),
         cmocka_unit_test(no_line_is_too_wide),
         cmocka_unit_test(troubles_are_named),
         cmocka_unit_test(a_hub_that_refuses_is_named_with_its_reason),
+        cmocka_unit_test(chains_budget_and_breaker_are_told),
         cmocka_unit_test(texts_from_outside_cannot_move_the_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
