@@ -70,6 +70,9 @@ enum {
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
     LIMIT_ROUTE_TEXT = 8192,             /* bytes of a text whose words choose an agent */
     LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
+    LIMIT_EFFECT_ATTEMPTS = 20,          /* then a delivery is dead: after about three hours */
+    LIMIT_EFFECT_FIRST_MS = 1000,        /* until the second attempt, then doubling … */
+    LIMIT_EFFECT_WAIT_MS = 900000,       /* … up to this */
     LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
     LIMIT_AGEING_MS = 60000,             /* ready for so long per level: as urgent as the level above */
     LIMIT_BREAKER_FAILURES = 5,          /* of one agent in a row; then others are asked instead */

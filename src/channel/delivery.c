@@ -1,5 +1,5 @@
-/* From how a task ended to the outbox row that carries it out. What has nowhere to go is held, visible,
- * and loses nothing. */
+/* From how a task ended to the outbox row that carries it out. What has nowhere to go is held,
+ * visible, and loses nothing. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -12,8 +12,8 @@
 #include "wire/effect.h"
 #include "wire/task.h"
 
-const char *const delivery_channels[] = {"last",   "telegram",   "whatsapp", "discord", "irc",
-                                         "googlechat", "slack", "signal",   "imessage", NULL};
+const char *const delivery_channels[] = {"last",       "telegram", "whatsapp", "discord",  "irc",
+                                         "googlechat", "slack",    "signal",   "imessage", NULL};
 
 bool delivery_is_silent(const char *text)
 {

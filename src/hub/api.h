@@ -11,6 +11,7 @@
 #include "net/http_server.h"
 
 struct auth_throttle;
+struct courier;
 struct track;
 
 struct hub {
@@ -23,6 +24,7 @@ struct hub {
     _Atomic int64_t refusal_minute, refusals; /* how many were remembered in this minute */
     int64_t started_at;
     struct waker *waker;
+    struct courier *courier;
 };
 
 extern const struct http_route hub_routes[];

@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "hub/api.h"
+#include "hub/courier.h"
 #include "hub/hub.h"
 #include "hub/track.h"
 #include "ledger/store.h"
@@ -26,6 +27,14 @@ struct waker {
     atomic_bool stopping;
 };
 
+/* NULL: everybody. */
+static void wake(struct hub *hub, const char *key)
+{
+    http_wake(hub->server, key);
+    if (!key || str_eq(key, "effects"))
+        courier_wake(hub->courier);
+}
+
 static void *wake_loop(void *arg)
 {
     struct hub *hub = arg;
@@ -37,7 +46,7 @@ static void *wake_loop(void *arg)
         size_t count = 0;
         sound = ledger_wait(hub->ledger, 1000, &arena, &keys, &count);
         for (size_t i = 0; sound && i < count; i++)
-            http_wake(hub->server, str_eq(keys[i], "*") ? NULL : keys[i]);
+            wake(hub, str_eq(keys[i], "*") ? NULL : keys[i]);
         arena_fini(&arena);
     }
     pthread_mutex_lock(&waker->mutex);
@@ -124,7 +133,8 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     if (!hub->ledger)
         goto fail;
     track_load(hub->track, hub->ledger);
-    if (serve(hub, err) < 0 || start_waker(hub, err) < 0)
+    hub->courier = courier_open(config, hub->ledger, err);
+    if (!hub->courier || serve(hub, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
 fail:
@@ -155,6 +165,7 @@ void hub_close(struct hub *hub)
     atomic_store(&hub->waker->stopping, true);
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
+    courier_close(hub->courier);
     if (hub->server)
         http_server_close(hub->server, 2000);
     if (hub->ledger)

@@ -38,6 +38,10 @@ struct fetch_request {
     int64_t idle_ms;       /* between two pieces of the body; 0: no bound of its own */
     int64_t total_ms;      /* everything; 0: 10 min */
     size_t max_body;       /* 0: LIMIT_MODEL_ANSWER */
+    /* On a connection of its own, used for this call alone: libcurl repeats a request by itself where a
+     * kept connection ends before the first byte of an answer, and the server may have seen it
+     * (CURLOPT_FRESH_CONNECT, CURLOPT_FORBID_REUSE). */
+    bool once;
     struct fetch_cancel *cancel; /* or NULL */
     /* Gets body pieces of a 2xx as they come, on the calling thread; non-zero ends the call with
      * FETCH_STOPPED. NULL: the whole body is collected in response->body. Bodies of other statuses

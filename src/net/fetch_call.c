@@ -169,6 +169,8 @@ static void call_set_connection(struct fetch_call *call)
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)FETCH_KEEP_S);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->request->once ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, call->request->once ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->handle->error);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
