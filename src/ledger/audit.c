@@ -260,20 +260,37 @@ static int check_delegations(struct audit *audit, const struct task *task)
     return rc;
 }
 
+/* What a call holds: money that is set aside, a provider's place. */
+static void check_held(struct audit *audit, const struct task *task)
+{
+    bool ended = task_state_is_terminal(task->state);
+    int64_t micro_usd = task->reserved_micro_usd, tokens = task->reserved_tokens;
+    if (micro_usd < 0 || tokens < 0 || (ended && (micro_usd || tokens)))
+        finding(audit, "Task %s is %s with %lld micro-USD and %lld tokens set aside.", task->id,
+                task->state, (long long)micro_usd, (long long)tokens);
+    if (task->provider && !str_eq(task->state, TASK_WORKING))
+        finding(audit, "Task %s is %s and asks %s.", task->id, task->state, task->provider);
+}
+
 static int check_task(struct audit *audit, const void *row)
 {
     const struct task *task = row;
     if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
         finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
                 (long long)task->seq, (long long)audit->ledger->next_seq);
+    check_held(audit, task);
     if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0 ||
         check_delegations(audit, task) < 0)
         return -1;
     return check_waiting(audit, task);
 }
 
+struct tree_sum {
+    int64_t total, live, micro_usd, tokens;
+};
+
 /* Adds a task and what stands below it; limits.depth keeps the recursion short. */
-static int count_tree(struct audit *audit, const char *id, int64_t *total, int64_t *live)
+static int count_tree(struct audit *audit, const char *id, struct tree_sum *sum)
 {
     struct task *children, task = {.id = id};
     size_t count;
@@ -282,45 +299,66 @@ static int count_tree(struct audit *audit, const char *id, int64_t *total, int64
     int rc = audit_get(audit, &task_record, &task);
     if (rc)
         return rc == LEDGER_NONE ? 0 : rc;
-    ++*total;
-    *live += !task_state_is_terminal(task.state);
+    sum->total++;
+    sum->live += !task_state_is_terminal(task.state);
+    sum->micro_usd += task.reserved_micro_usd;
+    sum->tokens += task.reserved_tokens;
     rc = audit_scan(audit, &scan, &children, &count);
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = count_tree(audit, children[i].id, total, live);
+        rc = count_tree(audit, children[i].id, sum);
     return rc;
+}
+
+/* What a tree's budget has set aside is what its tasks have. */
+static int check_aside(struct audit *audit, const char *owner, const char *unit, int64_t aside)
+{
+    struct budget row = {.id = arena_printf(&audit->scratch, "%s/%s", owner, unit)};
+    int rc = audit_get(audit, &budget_record, &row);
+    if (rc < 0)
+        return -1;
+    if (rc == LEDGER_NONE)
+        finding(audit, "Tree %s has no budget %s.", owner, row.id);
+    else if (row.reserved != aside)
+        finding(audit, "Budget %s has %lld reserved; the tasks of its tree hold %lld.", row.id,
+                (long long)row.reserved, (long long)aside);
+    return 0;
 }
 
 static int check_root(struct audit *audit, const void *row)
 {
     const struct root *root = row;
-    int64_t total = 0, live = 0;
-    if (count_tree(audit, root->id, &total, &live) < 0)
+    struct tree_sum sum = {0};
+    if (count_tree(audit, root->id, &sum) < 0)
         return -1;
-    if (root->tasks_live != live || root->tasks_total != total)
+    if (root->tasks_live != sum.live || root->tasks_total != sum.total)
         finding(audit, "Tree %s counts %lld tasks, %lld open; it has %lld, %lld open.", root->id,
-                (long long)root->tasks_total, (long long)root->tasks_live, (long long)total,
-                (long long)live);
-    return 0;
+                (long long)root->tasks_total, (long long)root->tasks_live, (long long)sum.total,
+                (long long)sum.live);
+    if (!str_eq(root->budget, root->id))
+        return 0;
+    if (check_aside(audit, root->id, "usd", sum.micro_usd) < 0)
+        return -1;
+    return check_aside(audit, root->id, "tokens", sum.tokens);
 }
 
-/* Budgets are few: their children are found by walking all. */
+/* What is booked below is booked above. */
 static int check_budget(struct audit *audit, const void *row)
 {
     const struct budget *budget = row;
-    struct budget *all;
-    size_t count;
-    int64_t aside = 0;
-    struct scan scan = {.record = &budget_record};
-    if (audit_scan(audit, &scan, &all, &count) < 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(all[i].parent, budget->id) && all[i].limit_value > 0)
-            aside += all[i].limit_value;
-    if (budget->reserved < aside)
-        finding(audit, "Budget %s has %lld reserved; its children hold %lld.", budget->id,
-                (long long)budget->reserved, (long long)aside);
+    struct budget above = {.id = budget->parent};
     if (budget->reserved < 0 || budget->spent < 0)
         finding(audit, "Budget %s counts below zero.", budget->id);
+    if (!budget->parent)
+        return 0;
+    int rc = audit_get(audit, &budget_record, &above);
+    if (rc < 0)
+        return -1;
+    if (rc == LEDGER_NONE)
+        finding(audit, "Budget %s stands below %s, which is not there.", budget->id, above.id);
+    else if (above.spent < budget->spent || above.reserved < budget->reserved)
+        finding(audit, "Budget %s has spent %lld and reserved %lld; %s above it %lld and %lld.",
+                budget->id, (long long)budget->spent, (long long)budget->reserved, above.id,
+                (long long)above.spent, (long long)above.reserved);
     return 0;
 }
 

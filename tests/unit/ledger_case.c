@@ -212,6 +212,28 @@ int case_park_step(struct ledger_case *c, const char *id, int64_t fence, int64_t
                                   .park = {.of_step = true, .step = step}});
 }
 
+int case_reserve(struct ledger_case *c, const char *id, int64_t fence, int64_t step,
+                 struct amount reserve)
+{
+    struct call call = {.step = step, .kind = "model", .name = "m/x"};
+    struct op op = {.type = OP_CALL_INTEND, .task_id = id, .fence = fence};
+    op.call = &call;
+    op.reserve = reserve;
+    return case_op(c, op);
+}
+
+/* Two thirds of the tokens went in, the rest came out. */
+int case_answer(struct ledger_case *c, const char *id, int64_t fence, int64_t step,
+                struct amount cost)
+{
+    struct call call = {.step = step, .response = "{\"text\":\"done\"}"};
+    call.cost_micro_usd = cost.micro_usd;
+    call.tokens_out = cost.tokens / 3;
+    call.tokens_in = cost.tokens - call.tokens_out;
+    return case_op(
+        c, (struct op){.type = OP_CALL_RECORD, .task_id = id, .fence = fence, .call = &call});
+}
+
 int case_cancel(struct ledger_case *c, const char *id)
 {
     return case_op(

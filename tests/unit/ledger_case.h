@@ -77,6 +77,12 @@ int case_cancel(struct ledger_case *c, const char *id);
 enum extend_result case_extend(struct ledger_case *c, const char *agent, const char *nonce,
                                const char *id, int64_t fence, const char **reason);
 
+/* A model call of the root's "m/x": intends with so much set aside, records what it cost. */
+int case_reserve(struct ledger_case *c, const char *id, int64_t fence, int64_t step,
+                 struct amount reserve);
+int case_answer(struct ledger_case *c, const char *id, int64_t fence, int64_t step,
+                struct amount cost);
+
 /* Rows; assert that they exist. */
 struct task *case_task(struct ledger_case *c, const char *id);
 struct handoff *case_handoff(struct ledger_case *c, const char *id); /* NULL: none */
@@ -87,6 +93,10 @@ void case_assert_state(struct ledger_case *c, const char *id, const char *state)
 
 /* How many events of a type a stream has. */
 size_t case_events(struct ledger_case *c, const char *stream, const char *type);
+
+/* Asserts from the events alone that no budget ever held more than its limit, unless a call cost
+ * more than was set aside for it (which its event says), and that the rows say what the events say. */
+void case_assert_books(struct ledger_case *c);
 
 /* Asserts that the check finds nothing. */
 void case_assert_clean(struct ledger_case *c);

@@ -320,13 +320,12 @@ static void wrong_rows_are_found(void **state)
     session.open_task = "t-1";
     c->store->ops->put(c->store, &session_record, &session, &c->err);
 
-    struct budget child = {.id = "c", .parent = "p", .limit_value = 5}, parent = {.id = "p"};
-    parent.limit_value = 4;
-    parent.reserved = 4;
+    struct budget child = {.id = "c", .parent = "p", .spent = 5}, parent = {.id = "p"};
+    parent.spent = 4;
     c->store->ops->put(c->store, &budget_record, &child, &c->err);
     c->store->ops->put(c->store, &budget_record, &parent, &c->err);
     assert_int_equal(findings_of(c, &first), 1);
-    assert_string_equal(first, "Budget p has 4 reserved; its children hold 5.");
+    assert_string_equal(first, "Budget c has spent 5 and reserved 0; p above it 4 and 0.");
 }
 
 /* ---- many at once ---- */
