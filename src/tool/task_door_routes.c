@@ -34,12 +34,14 @@ static void copy_keys(json_t *body, const json_t *given, const char *const *keys
     }
 }
 
-/* The delegation is the agent's, below the task that it works on: whatever the command says. */
+/* The delegation is the agent's, below the task that it works on: whatever the command says. What
+ * passes is what the tool `delegate` may choose, too: the hub looks at it all the same. */
 static json_t *body_of_task(const struct door_caller *caller, const json_t *given)
 {
-    static const char *const keys[] = {"agent",   "capability",  "instruction",   "data",
-                                       "name",    "deadline_ms", "result_schema", "deliver",
-                                       "key",     NULL};
+    static const char *const keys[] = {
+        "agent",       "capability",    "instruction", "data",   "name",  "session", "key",
+        "deadline_ms", "result_schema", "deliver",     "budget", "tools", "model",   "thinking",
+        NULL};
     json_t *body = json_pack("{s:s,s:s,s:I}", "kind", "delegation", "parent", caller->task, "fence",
                              (json_int_t)caller->fence);
     copy_keys(body, given, keys);
