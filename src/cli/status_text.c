@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cli/cells.h"
 #include "cli/figures.h"
+#include "cli/status_chains.h"
 #include "cli/status_text.h"
 
 enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
@@ -321,91 +322,6 @@ static void put_idle(struct sheet *sheet, const json_t *agents)
         buf_puts(sheet->out, "  idle\n");
 }
 
-static const json_t *agent_called(const json_t *agents, const char *id)
-{
-    size_t i;
-    const json_t *agent;
-    json_array_foreach (agents, i, agent)
-        if (str_eq(json_get_text(agent, "id", NULL), id))
-            return agent;
-    return NULL;
-}
-
-static bool is_waited_for(const json_t *agents, const char *id)
-{
-    size_t i;
-    const json_t *agent;
-    json_array_foreach (agents, i, agent)
-        if (str_eq(json_get_text(agent, "waiting_on", NULL), id))
-            return true;
-    return false;
-}
-
-/* A chain begins with somebody for whom nobody waits; two links at least. */
-static void put_chain(struct sheet *sheet, const json_t *agents, const json_t *first)
-{
-    char line[ROW_MAX];
-    const json_t *agent = first;
-    size_t links = 0, most = json_array_size(agents) + 1;
-    int len = snprintf(line, sizeof(line), "wait chain: %s", json_get_text(first, "id", "?"));
-    while (agent && links < most && len < ROW_MAX - 64) {
-        const char *next = json_get_text(agent, "waiting_on", NULL);
-        if (!next)
-            break;
-        len += snprintf(line + len, sizeof(line) - (size_t)len, " %s %.40s",
-                        sheet->look->utf8 ? "→" : "->", next);
-        agent = agent_called(agents, next);
-        links++;
-    }
-    if (links >= 2)
-        put_text_line(sheet, line);
-}
-
-/* What a chain ends at when it is no agent that works. */
-static const char *end_of_chain(const char *ends)
-{
-    static const char *const names[][2] = {
-        {"approval", "you"}, {"rate", "a rate limit"}, {"timer", "a timer"}, {"agent", ""}};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (str_eq(ends, names[i][0]))
-            return names[i][1];
-    return ends;
-}
-
-/* One chain as the hub tells it: {"agents","ends","cycle"}. */
-static void put_told_chain(struct sheet *sheet, const json_t *chain)
-{
-    char line[ROW_MAX];
-    size_t i;
-    const json_t *agent, *agents = json_object_get(chain, "agents");
-    bool cycle = json_get_bool(chain, "cycle", false), utf8 = sheet->look->utf8;
-    const char *end = cycle ? json_string_value(json_array_get(agents, 0))
-                            : end_of_chain(json_get_text(chain, "ends", ""));
-    int len = snprintf(line, sizeof(line), "wait %s: ", !cycle ? "chain" : utf8 ? "circle ↻" : "circle");
-    json_array_foreach (agents, i, agent)
-        if (len < ROW_MAX - 128)
-            len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%.40s",
-                            i == 0 ? "" : utf8 ? " → " : " -> ", json_string_value(agent));
-    if (end && *end)
-        snprintf(line + len, sizeof(line) - (size_t)len, "%s%.40s", utf8 ? " → " : " -> ", end);
-    if (cycle || json_array_size(agents) + (end && *end) >= 3)
-        put_text_line(sheet, line);
-}
-
-static void put_chains(struct sheet *sheet, const json_t *agents, const json_t *told)
-{
-    size_t i;
-    const json_t *agent, *chain;
-    json_array_foreach (told, i, chain)
-        put_told_chain(sheet, chain);
-    if (json_is_array(told))
-        return;
-    json_array_foreach (agents, i, agent)
-        if (json_get_text(agent, "waiting_on", NULL) &&
-            !is_waited_for(agents, json_get_text(agent, "id", NULL)))
-            put_chain(sheet, agents, agent);
-}
-
 static void put_hub_trouble(struct sheet *sheet, const json_t *hub)
 {
     char line[ROW_MAX];
@@ -460,6 +376,6 @@ void status_print(const json_t *census, const struct status_look *look, struct b
     put_head(&sheet, census);
     put_rows(&sheet, agents);
     put_idle(&sheet, agents);
-    put_chains(&sheet, agents, json_object_get(census, "chains"));
+    chains_print(census, look, out);
     put_troubles(&sheet, census);
 }
