@@ -6,11 +6,14 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/cells.h"
 #include "cli/figures.h"
 #include "cli/output.h"
 #include "cli/question.h"
 #include "cli/route.h"
 #include "cli/table.h"
+
+enum { NAME_COLUMNS = 16 };
 
 static const struct command_option route_options[] = {
     {"capability", 0, "NAME", "only who has this capability; TEXT may be left out"},
@@ -80,19 +83,19 @@ int route_choose(struct operator_line *line, const char *text, const char **agen
     return code;
 }
 
-/* "1 working, 2 queued; 9 of 10 done": what counted for or against a candidate. */
+/* "fits research; 1 working, 2 queued; 9 of 10 done": what counted for a candidate. */
 static const char *reasons_of(const json_t *candidate, struct arena *arena)
 {
-    const char *excluded = json_get_text(candidate, "excluded", NULL);
-    if (excluded)
-        return arena_printf(arena, "not: %s", excluded);
     const char *matched = words_of(json_object_get(candidate, "matched"), arena);
     const json_t *price = json_object_get(candidate, "price");
-    long long done = json_get_int(candidate, "done", 0), failed = json_get_int(candidate, "failed", 0);
+    long long done = json_get_int(candidate, "done", 0);
+    long long failed = json_get_int(candidate, "failed", 0);
     const char *text = *matched ? arena_printf(arena, "fits %s; ", matched) : "";
-    text = arena_printf(arena, "%s%lld working, %lld queued", text,
-                        (long long)json_get_int(candidate, "working", 0),
-                        (long long)json_get_int(candidate, "queued", 0));
+    long long working = json_get_int(candidate, "working", 0);
+    long long queued = json_get_int(candidate, "queued", 0);
+    text = working + queued
+               ? arena_printf(arena, "%s%lld working, %lld queued", text, working, queued)
+               : arena_printf(arena, "%sfree", text);
     if (done + failed > 0)
         text = arena_printf(arena, "%s; %lld of %lld done", text, done, done + failed);
     if (json_is_integer(price)) /* of 1,000 tokens in and as many out */
@@ -101,25 +104,59 @@ static const char *reasons_of(const json_t *candidate, struct arena *arena)
     return text;
 }
 
-static void print_candidates(const struct invocation *invocation, const json_t *answer)
+static void put_able(const struct invocation *invocation, const json_t *candidate, bool chosen,
+                     struct buf *out)
+{
+    bool utf8 = output_is_utf8();
+    buf_puts(out, chosen ? "> " : "  ");
+    cell_put(out, json_get_text(candidate, "agent", "?"), NAME_COLUMNS, utf8);
+    buf_printf(out, " %5lld  ", (long long)json_get_int(candidate, "score", 0));
+    cell_put(out, reasons_of(candidate, invocation->arena), output_columns() - NAME_COLUMNS - 10,
+             utf8);
+    cell_end_line(out);
+}
+
+/* Those who are out for the same reason as candidate `at`, told once, by the first of them. */
+static void put_excluded(const json_t *candidates, size_t at, struct buf *out)
 {
     size_t i;
     const json_t *candidate;
+    int column = 0, most = output_columns() - 1;
+    const char *reason = json_get_text(json_array_get(candidates, at), "excluded", "");
+    struct buf names = {0};
+    json_array_foreach (candidates, i, candidate) {
+        const char *name = json_get_text(candidate, "agent", "?");
+        if (!str_eq(json_get_text(candidate, "excluded", NULL), reason))
+            continue;
+        if (i < at)
+            return; /* nothing is in `names` yet */
+        bool wraps = column && column + 2 + cell_width(name) > most;
+        buf_printf(&names, "%s%s", !column ? "    " : wraps ? ",\n    " : ", ", name);
+        column = (!column || wraps ? 4 : column + 2) + cell_width(name);
+    }
+    buf_printf(out, "  not: %s:\n%s\n", reason, buf_text(&names));
+    buf_fini(&names);
+}
+
+static void print_candidates(const struct invocation *invocation, const json_t *answer)
+{
+    struct buf out = {0};
+    size_t i;
+    const json_t *candidate, *candidates = json_object_get(answer, "candidates");
     const char *chosen = json_get_text(answer, "chosen", NULL);
     if (chosen)
-        printf("%s would be asked\n", chosen);
+        buf_printf(&out, "%s would be asked\n", chosen);
     else
-        printf("nobody would be asked: %s\n", json_get_text(answer, "reason", "nobody fits"));
-    json_array_foreach (json_object_get(answer, "candidates"), i, candidate) {
-        const char *agent = json_get_text(candidate, "agent", "?");
-        const char *reasons = reasons_of(candidate, invocation->arena);
-        const json_t *score = json_object_get(candidate, "score");
-        printf("%s %-16s ", str_eq(agent, chosen) ? ">" : " ", agent);
-        if (json_is_number(score) && !json_object_get(candidate, "excluded"))
-            printf("%6lld  %s\n", (long long)json_number_value(score), reasons);
+        buf_printf(&out, "nobody would be asked: %s\n", json_get_text(answer, "reason", "nobody fits"));
+    json_array_foreach (candidates, i, candidate) {
+        if (json_object_get(candidate, "excluded"))
+            put_excluded(candidates, i, &out);
         else
-            printf("%6s  %s\n", "-", reasons);
+            put_able(invocation, candidate,
+                     str_eq(json_get_text(candidate, "agent", NULL), chosen), &out);
     }
+    fputs(buf_text(&out), stdout);
+    buf_fini(&out);
 }
 
 static int check_words(const struct invocation *invocation)
