@@ -329,6 +329,26 @@ static void garbage_is_answered_or_dropped(void **state)
     assert_int_equal(call("GET", "/v1/agents", NULL, &err), HUB_DOWN); /* enough of it */
 }
 
+/* Opening a descriptor anew must grant nothing: who may only read a pipe makes us write nothing. */
+static void a_reading_end_is_not_written_to(void **state)
+{
+    static const char request[] = "{\"method\":\"GET\",\"path\":\"/v1/agents\"}";
+    enum { ROUNDS = 30 };
+    int ask[2], other[2];
+    char byte;
+    assert_int_equal(pipe2(ask, O_CLOEXEC) | pipe2(other, O_CLOEXEC | O_NONBLOCK), 0);
+    send_fds("q", 1, (int[]){ask[0], other[0]}, 2);
+    close(ask[0]);
+    (void)!write(ask[1], request, sizeof(request) - 1);
+    close(ask[1]);
+    for (int i = 0; i < ROUNDS; i++)
+        must_still_serve(); /* meanwhile a wrong one would have come through */
+    assert_int_equal(read(other[0], &byte, 1), -1);
+    assert_int_equal(calls_heard(), ROUNDS);
+    close(other[0]);
+    close(other[1]);
+}
+
 /* The command makes its ends blocking, never closes, never reads: the door closes all the same. */
 static void who_hangs_holds_nobody(void **state)
 {
@@ -394,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_else_is_refused, open_all, close_all),
         cmocka_unit_test_setup_teardown(refusals_of_the_hub_come_through, open_all, close_all),
         cmocka_unit_test_setup_teardown(garbage_is_answered_or_dropped, open_all, close_all),
+        cmocka_unit_test_setup_teardown(a_reading_end_is_not_written_to, open_all, close_all),
         cmocka_unit_test_setup_teardown(who_hangs_holds_nobody, open_all, close_all),
         cmocka_unit_test_setup_teardown(waits_end_with_the_command, open_all, close_all),
     };
