@@ -1,15 +1,16 @@
 /* Random work by random workers: whatever they do, in whatever order, the promises hold.
  *
  * Checked after every step: fences only go up, what has ended stays as it is, a lane lets out one
- * open task, a write with an old fence is refused. At the end everything has ended, with one
- * handoff each, and the check finds nothing. A failure names its seed. */
+ * open task, a write with an old fence is refused. At the end everything has ended (so nobody
+ * waited in a circle), with one handoff each and every call answered once, and the check finds
+ * nothing. A failure names its seed. */
 #include "ledger_case.h"
 
 #include <stdio.h>
 
 #include "base/str.h"
 
-enum { STEPS = 250, TASKS = 64, HOLDS = 256, AGENTS = 3, SESSIONS = 3, SIGNALS = 4 };
+enum { STEPS = 300, TASKS = 96, HOLDS = 256, AGENTS = 3, SESSIONS = 3, SIGNALS = 4 };
 
 struct seen {
     char id[16];
@@ -34,6 +35,8 @@ struct world {
 };
 
 static const char *const agents[] = {"ada", "bob", "cyd"};
+static const char *const questions[] = {"why?", "how?", "when?", "who?", "where?", "what?"};
+static const char *const keys[] = {"main", "side", NULL};
 static const char *const signals[] = {"s0", "s1", "s2", "s3"};
 
 /* xorshift64*: the same seed is the same story. */
@@ -59,19 +62,24 @@ static void act_register(struct world *w)
     assert_int_equal(case_register(w->c, agents[agent], nonce_of(w, agent, nonce)), LEDGER_OK);
 }
 
-static void act_submit(struct world *w)
+static struct task random_task(struct world *w)
 {
-    static const char *const keys[] = {"main", "side", NULL};
-    if (w->task_count == TASKS)
-        return;
     struct seen *seen = &w->tasks[w->task_count];
     snprintf(seen->id, sizeof(seen->id), "t-%02d", w->task_count);
-    struct task task = {.id = seen->id,
-                        .agent = agents[roll(w, AGENTS)],
-                        .session = keys[roll(w, SESSIONS)],
-                        .kind = "ask",
-                        .priority = roll(w, 3),
-                        .max_tries = 1 + roll(w, 3)};
+    return (struct task){.id = seen->id,
+                         .agent = agents[roll(w, AGENTS)],
+                         .session = keys[roll(w, SESSIONS)],
+                         .instruction = questions[roll(w, 6)],
+                         .kind = "ask",
+                         .priority = roll(w, 3),
+                         .max_tries = 1 + roll(w, 3)};
+}
+
+static void act_submit(struct world *w)
+{
+    if (w->task_count == TASKS)
+        return;
+    struct task task = random_task(w);
     if (w->task_count && roll(w, 2)) {
         task.parent = w->tasks[roll(w, w->task_count)].id;
         task.parent_step = 1;
@@ -79,7 +87,10 @@ static void act_submit(struct world *w)
     }
     if (roll(w, 4) == 0)
         task.deadline_at = ledger_now(w->c->ledger) + 1000 * (1 + roll(w, 40));
-    int rc = case_op(w->c, (struct op){.type = OP_SUBMIT, .task = &task});
+    struct op op = {.type = OP_SUBMIT, .task = &task};
+    if (roll(w, 2))
+        op.root_limits = "{\"depth\":3,\"tasks\":12,\"live\":8,\"fan_out\":4}";
+    int rc = case_op(w->c, op);
     assert_true(rc == LEDGER_OK || rc == LEDGER_REFUSED);
     w->task_count += rc == LEDGER_OK;
 }
@@ -121,12 +132,47 @@ static int write_park(struct world *w, const struct hold *hold)
                      count);
 }
 
+/* Two calls of one step; the second may be refused, repeated, or be somebody's answer already. */
+static int write_delegate(struct world *w, const struct hold *hold)
+{
+    struct task row = {0};
+    if (w->task_count == TASKS)
+        return case_park_step(w->c, w->tasks[hold->task].id, hold->fence, 1);
+    struct task child = random_task(w);
+    struct delegation ask = {
+        .step = 1,
+        .idx = 2 + roll(w, 5),
+        .child = &child,
+        .mode = roll(w, 3) ? "sync" : "async",
+        .patience_ms = roll(w, 3) ? 0 : 1 + roll(w, 20000),
+        .limit = {-1, -1},
+        .may_revisit = roll(w, 2),
+    };
+    if (roll(w, 4) == 0)
+        child.deadline_at = ledger_now(w->c->ledger) + 1000 * roll(w, 30);
+    if (roll(w, 12) == 0)
+        ask.refused_code = ask.refused_class = ask.refused_message = "refused";
+    int rc = case_delegate(w->c, w->tasks[hold->task].id, hold->fence, &ask);
+    assert_true(rc == LEDGER_OK || rc == LEDGER_LOST || rc == LEDGER_CONFLICT);
+    row.id = child.id;
+    w->task_count += ledger_get(w->c->ledger, &task_record, &row, &w->c->arena, &w->c->err) == 0;
+    return rc;
+}
+
 /* One write of a worker that holds, or once held, a task. */
 static int write_one(struct world *w, const struct hold *hold)
 {
     const char *id = w->tasks[hold->task].id;
     int64_t fence = hold->fence;
-    switch (roll(w, 8)) {
+    switch (roll(w, 14)) {
+    case 8:
+    case 9:
+    case 10:
+    case 11:
+        return write_delegate(w, hold);
+    case 12:
+    case 13:
+        return case_park_step(w->c, id, fence, 1);
     case 0:
     case 1:
         return case_finish(w->c, id, fence, "\"x\"");
@@ -178,6 +224,18 @@ static void act_cancel(struct world *w)
         case_cancel(w->c, w->tasks[roll(w, w->task_count)].id);
 }
 
+static void act_reassign(struct world *w)
+{
+    if (w->task_count == 0 || w->task_count == TASKS)
+        return;
+    struct task task = random_task(w);
+    const char *old = w->tasks[roll(w, w->task_count)].id;
+    int rc = case_op(w->c,
+                     (struct op){.type = OP_REASSIGN, .task_id = old, .reassign = {.task = &task}});
+    assert_true(rc == LEDGER_OK || rc == LEDGER_REFUSED || rc == LEDGER_CONFLICT);
+    w->task_count += rc == LEDGER_OK;
+}
+
 static void send_signal(struct world *w, int which)
 {
     char stream[16];
@@ -201,7 +259,9 @@ static void act(struct world *w)
         act_register(w);
     else if (what < 89)
         act_cancel(w);
-    else if (what < 90)
+    else if (what < 92)
+        act_reassign(w);
+    else if (what < 93)
         send_signal(w, roll(w, SIGNALS));
     else if (what < 99)
         case_pass(w->c, roll(w, 8000));
@@ -265,6 +325,22 @@ static void bring_to_an_end(struct world *w)
         assert_non_null(case_handoff(w->c, w->tasks[i].id));
 }
 
+/* Nothing is answered twice, and nothing is answered that was not written down. */
+static void check_answers(struct world *w, const char *id)
+{
+    void *rows;
+    size_t count, recorded = 0;
+    assert_int_equal(ledger_query(w->c->ledger, LIST_CALLS, id, NULL, 0, 0, &w->c->arena, &rows,
+                                  &count, &w->c->err),
+                     0);
+    const struct call *calls = rows;
+    for (size_t i = 0; i < count; i++)
+        recorded += str_eq(calls[i].state, CALL_RECORDED);
+    if (recorded != case_events(w->c, id, "call.recorded"))
+        fail_msg("seed %llu: %s has %zu recorded calls and %zu events of it",
+                 (unsigned long long)w->seed, id, recorded, case_events(w->c, id, "call.recorded"));
+}
+
 static void live(struct ledger_case *c, uint64_t seed)
 {
     struct world w = {.c = c, .seed = seed, .dice = seed * 0x9e3779b97f4a7c15u + 1};
@@ -279,6 +355,8 @@ static void live(struct ledger_case *c, uint64_t seed)
             arena_fini(&c->arena);
     }
     bring_to_an_end(&w);
+    for (int i = 0; i < w.task_count; i++)
+        check_answers(&w, w.tasks[i].id);
     case_assert_clean(c);
 }
 
