@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
+#include "ledger/loop.h"
 #include "ledger/rules.h"
 #include "ledger/submit.h"
 #include "ledger/tree.h"
@@ -86,7 +87,9 @@ static int reassign_call(struct tx *tx, const struct task *task, const struct ta
     if (rc || !str_eq(call.child, old->id))
         return rc == LEDGER_NONE ? 0 : rc;
     call.child = task->id;
-    return tx_put(tx, &call_record, &call);
+    rc = tx_put(tx, &call_record, &call);
+    /* a parent that has not parked yet has no wait that would be looked at */
+    return rc || !str_eq(call.state, CALL_WAITING) ? rc : loop_check(tx, old->parent, task->id);
 }
 
 static int reassign_parent(struct tx *tx, struct task *task, const struct task *old)

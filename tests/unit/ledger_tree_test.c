@@ -396,6 +396,24 @@ static void a_whole_request_goes_to_another_agent(void **state)
     case_assert_clean(c);
 }
 
+/* Parked or about to park: the new task must not stand behind who waits for it. */
+static void a_reassignment_closes_no_circle(void **state)
+{
+    struct ledger_case *c = *state;
+    int64_t fence = begin(c, NULL, NULL);
+    struct task into = {.id = "t-2", .agent = "ada", .session = "main"};
+    struct op op = {.type = OP_REASSIGN, .task_id = "t-1", .reassign = {.task = &into}};
+    assert_sent(c, "t-p", fence, &(struct asked){.id = "t-1", .agent = "bob"});
+    assert_int_equal(case_op(c, op), LEDGER_REFUSED);
+    assert_string_equal(c->outcome.code, "loop");
+    assert_int_equal(case_park_step(c, "t-p", fence, 1), LEDGER_OK);
+    assert_int_equal(case_op(c, op), LEDGER_REFUSED);
+    assert_string_equal(c->outcome.code, "loop");
+    into.session = "side";
+    assert_int_equal(case_op(c, op), LEDGER_OK);
+    case_assert_clean(c);
+}
+
 /* ---- the check sees it ---- */
 
 static void put(struct ledger_case *c, const struct record *record, const void *row)
@@ -465,6 +483,7 @@ int main(void)
         CASE(a_submitted_child_shows_its_parents_fence),
         CASE(a_task_goes_to_another_agent_in_its_place),
         CASE(patience_moves_with_the_task),
+        CASE(a_reassignment_closes_no_circle),
         CASE(a_whole_request_goes_to_another_agent),
         CASE(the_check_looks_at_delegations),
     };
