@@ -67,18 +67,42 @@ static int send_claim(struct client *client, const char *agent, size_t expected)
     return 0;
 }
 
+/* One answer's three calls: bob is waited for, asked the same again (refused), cyd is not waited for.
+ */
 static int send_delegation(struct client *client)
 {
-    struct call call = {.step = 1, .idx = 1, .kind = "tool", .name = "delegate"};
-    struct task task = {.id = "t-2", .agent = "bob", .instruction = "help"};
-    struct delegation ask = {
-        .step = 1, .idx = 1, .child = &task, .mode = "sync", .limit = {-1, -1}};
-    struct op ops[] = {
-        {.type = OP_CALL_INTEND, .task_id = "t-1", .fence = 1, .call = &call},
-        {.type = OP_DELEGATE, .task_id = "t-1", .fence = 1, .delegation = &ask},
-        {.type = OP_PARK, .task_id = "t-1", .fence = 1, .park = {.of_step = true, .step = 1}},
-    };
-    return send_batch(client, ops, 3);
+    struct task bob = {.id = "t-2", .agent = "bob", .instruction = "help"};
+    struct task same = {.id = "t-x", .agent = "bob", .instruction = "help"};
+    struct task cyd = {.id = "t-3", .agent = "cyd", .instruction = "help"};
+    struct task *const children[] = {&bob, &same, &cyd};
+    struct call calls[3];
+    struct delegation asks[3];
+    struct op ops[7];
+    for (int i = 0; i < 3; i++) {
+        calls[i] = (struct call){.step = 1, .idx = i + 1, .kind = "tool", .name = "delegate"};
+        asks[i] = (struct delegation){.step = 1,
+                                      .idx = i + 1,
+                                      .child = children[i],
+                                      .mode = i < 2 ? "sync" : "async",
+                                      .limit = {-1, -1}};
+        ops[2 * i] = (struct op){.type = OP_CALL_INTEND, .call = &calls[i]};
+        ops[2 * i + 1] = (struct op){.type = OP_DELEGATE, .delegation = &asks[i]};
+    }
+    ops[6] = (struct op){.type = OP_PARK, .park = {.of_step = true, .step = 1}};
+    for (int i = 0; i < 7; i++) {
+        ops[i].task_id = "t-1";
+        ops[i].fence = 1;
+    }
+    return send_batch(client, ops, 7);
+}
+
+/* cyd's task goes to dan, and is cancelled there. */
+static int send_reassignment(struct client *client)
+{
+    struct task dan = {.id = "t-4", .agent = "dan"};
+    struct op move = {.type = OP_REASSIGN, .task_id = "t-3", .reassign = {.task = &dan}};
+    struct op cancel = {.type = OP_CANCEL, .task_id = "t-4", .cancel = {.reason = "cancelled"}};
+    return send_op(client, move) || send_op(client, cancel) ? -1 : 0;
 }
 
 static int send_finish(struct client *client, const char *id, int64_t fence)
@@ -103,12 +127,14 @@ static int play(struct client *client, int done)
         return -1;
     if (send_claim(client, "ada", done < 5) || send_delegation(client))
         return -1;
-    if (send_claim(client, "bob", done < 7) || send_finish(client, "t-2", 1))
+    if (send_reassignment(client))
         return -1;
-    return send_claim(client, "ada", done < 9) || send_finish(client, "t-1", 2) ? -1 : 0;
+    if (send_claim(client, "bob", done < 9) || send_finish(client, "t-2", 1))
+        return -1;
+    return send_claim(client, "ada", done < 11) || send_finish(client, "t-1", 2) ? -1 : 0;
 }
 
-enum { STEPS = 9 };
+enum { STEPS = 11 };
 
 /* The life of one hub; returns only where it was not killed. */
 static int hub(struct ledger_case *c, const char *point, int fd)
@@ -165,8 +191,15 @@ static void assert_happened_once(struct ledger_case *c)
     assert_int_equal(case_events(c, "t-1", "task.submitted"), 1);
     assert_int_equal(case_events(c, "t-1", "task.finished"), 1);
     assert_int_equal(case_events(c, "t-2", "task.finished"), 1);
-    assert_int_equal(case_events(c, "t-1", "call.recorded"), 1);
-    assert_string_equal(case_call(c, "t-1", 1, 1)->state, CALL_RECORDED);
+    case_assert_state(c, "t-3", TASK_CANCELLED);
+    case_assert_state(c, "t-4", TASK_CANCELLED);
+    assert_int_equal(case_task(c, "t-1")->children, 3);
+    assert_int_equal(case_events(c, "t-1", "call.recorded"), 3);
+    assert_int_equal(case_events(c, "t-1", "delegation.refused"), 1);
+    assert_int_equal(case_events(c, "chronicle", "task.delegated"), 3);
+    assert_int_equal(case_events(c, "chronicle", "task.completed"), 4);
+    for (int i = 1; i <= 3; i++)
+        assert_string_equal(case_call(c, "t-1", 1, i)->state, CALL_RECORDED);
     case_assert_clean(c);
 }
 

@@ -281,6 +281,7 @@ static void a_budget_is_given_out_of_the_parents(void **state)
     assert_string_equal(case_task(c, "t-1")->budget, "t-1");
     assert_sent(c, "t-p", fence, &(struct asked){.id = "t-2", .agent = "bob"});
     assert_string_equal(case_task(c, "t-2")->budget, "t-p");
+    case_assert_clean(c);
 }
 
 static void a_submitted_child_shows_its_parents_fence(void **state)
