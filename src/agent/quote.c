@@ -161,12 +161,12 @@ char *quote_answer(struct arena *arena, const json_t *call)
     const struct tool *tool = tool_find(json_get_text(call, "name", ""));
     if (!tool || !tool->delegate)
         return arena_strdup(arena, text);
-    json_t *shaped = tool->answer && json_object_get(response, "task") ? tool->answer(call) : NULL;
+    json_t *shaped = tool->answer && response ? tool->answer(call) : NULL;
     if (shaped) {
         text = json_print(arena, shaped);
         json_decref(shaped);
     }
-    if (!json_object_get(response, "status"))
+    if (!json_object_get(response, "status") || !json_object_get(response, "state"))
         return arena_strdup(arena, text); /* the hub's own words: refused, queued, not yet */
     return quote_text(arena, label_of(arena, response), shaped ? text : body_of(arena, response));
 }

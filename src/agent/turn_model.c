@@ -47,6 +47,7 @@ void turn_intend_model(struct turn *turn, int64_t step)
 /* The provider turned the call away: it was never made, nothing of it is spent. */
 static void drop_model(struct turn *turn, int64_t step)
 {
+    report_drop(&turn->report, step);
     for (size_t i = 0; i < json_array_size(turn->calls); i++)
         if (json_array_get(turn->calls, i) == fold_find(turn->calls, step, 0))
             json_array_remove(turn->calls, i);

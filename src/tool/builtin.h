@@ -5,6 +5,10 @@
 #include "tool/tool.h"
 
 extern const struct tool tool_read, tool_write, tool_edit, tool_exec;
+extern const struct tool tool_delegate, tool_task_status, tool_task_wait, tool_task_cancel,
+    tool_agents_list;
+extern const struct tool tool_sessions_list, tool_sessions_history, tool_sessions_send,
+    tool_sessions_spawn;
 
 /* Fills the result; the text is cleaned to UTF-8. */
 void result_text(struct arena *arena, struct tool_result *result, const char *format, ...)

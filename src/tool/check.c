@@ -1,4 +1,5 @@
 /* Checks a model's arguments against the small part of JSON Schema that the tools use. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -12,7 +13,7 @@ static const struct {
 } renames[] = {
     {"read", "file_path", "path"},     {"write", "file_path", "path"},
     {"edit", "file_path", "path"},     {"edit", "old_string", "oldText"},
-    {"edit", "new_string", "newText"},
+    {"edit", "new_string", "newText"}, {"sessions_spawn", "timeoutSeconds", "runTimeoutSeconds"},
 };
 
 static void rename_aliases(const struct tool *tool, json_t *arguments)
@@ -34,17 +35,50 @@ static const char *type_name(const json_t *value)
     return names[json_typeof(value)];
 }
 
-static bool type_fits(const char *type, const json_t *value)
+static bool is_type(const char *type, const json_t *value)
 {
     if (str_eq(type, "string"))
         return json_is_string(value);
     if (str_eq(type, "integer"))
         return json_is_integer(value);
+    if (str_eq(type, "number"))
+        return json_is_number(value);
     if (str_eq(type, "boolean"))
         return json_is_boolean(value);
-    if (str_eq(type, "object"))
-        return json_is_object(value);
+    if (str_eq(type, "array"))
+        return json_is_array(value);
+    return str_eq(type, "object") && json_is_object(value);
+}
+
+/* `type` is a word or a list of them; absent: anything fits. */
+static bool type_fits(const json_t *type, const json_t *value)
+{
+    size_t i;
+    const json_t *word;
+    if (!json_is_array(type))
+        return !type || is_type(json_string_value(type), value);
+    json_array_foreach (type, i, word)
+        if (is_type(json_string_value(word), value))
+            return true;
     return false;
+}
+
+/* "a string", "an integer or a string" */
+static const char *type_words(const json_t *type, char *text, size_t size)
+{
+    size_t i, used = 0;
+    const json_t *word;
+    if (json_is_string(type)) {
+        snprintf(text, size, "%s %s", strchr("aio", *json_string_value(type)) ? "an" : "a",
+                 json_string_value(type));
+        return text;
+    }
+    json_array_foreach (type, i, word)
+        if (used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s %s", i ? " or " : "",
+                                     strchr("aio", *json_string_value(word)) ? "an" : "a",
+                                     json_string_value(word));
+    return text;
 }
 
 /* Models write 10.0 and "10" where 10 is meant. NULL: it is not meant as an integer. */
@@ -62,26 +96,55 @@ static json_t *as_integer(const json_t *value)
 
 static int check_values(const char *name, const json_t *schema, json_t *object, struct err *err)
 {
-    const char *key,
-        *type = json_get_text(json_object_get(schema, "additionalProperties"), "type", NULL);
-    json_t *value;
-    if (!type)
-        return 0;
-    json_object_foreach(object, key, value) if (!type_fits(type, value)) return err_set(
-        err, "bad_argument", "%s.%.80s must be a %s, not %s.", name, key, type, type_name(value));
+    const char *key;
+    char words[96];
+    json_t *value, *type = json_object_get(json_object_get(schema, "additionalProperties"), "type");
+    json_object_foreach (object, key, value)
+        if (!type_fits(type, value))
+            return err_set(err, "bad_argument", "%s.%.80s must be %s, not %s.", name, key,
+                           type_words(type, words, sizeof(words)), type_name(value));
     return 0;
+}
+
+static int check_items(const char *name, const json_t *schema, const json_t *list, struct err *err)
+{
+    size_t i;
+    char words[96];
+    const json_t *item, *type = json_object_get(json_object_get(schema, "items"), "type");
+    json_array_foreach (list, i, item)
+        if (!type_fits(type, item))
+            return err_set(err, "bad_argument", "%s[%zu] must be %s, not %s.", name, i,
+                           type_words(type, words, sizeof(words)), type_name(item));
+    return 0;
+}
+
+static int check_words(const char *name, const json_t *schema, const json_t *value, struct err *err)
+{
+    size_t i;
+    char list[160] = "";
+    const json_t *word, *words = json_object_get(schema, "enum");
+    json_array_foreach (words, i, word) {
+        if (json_equal(word, value))
+            return 0;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", json_string_value(word));
+    }
+    return words ? err_set(err, "bad_argument", "The parameter %s must be one of: %s.", name, list)
+                 : 0;
 }
 
 /* One parameter: an absent one and a null one are the same. */
 static int check_one(const char *name, const json_t *schema, json_t *arguments, struct err *err)
 {
-    const char *type = json_get_text(schema, "type", "string");
+    char words[96];
+    const json_t *type = json_object_get(schema, "type");
     json_t *value = json_object_get(arguments, name);
     if (!value)
         return 0;
     if (json_is_null(value))
         return json_object_del(arguments, name);
-    if (str_eq(type, "integer") && !json_is_integer(value)) {
+    if (json_is_string(type) && str_eq(json_string_value(type), "integer") &&
+        !json_is_integer(value)) {
         json_t *integer = as_integer(value);
         if (integer) {
             json_object_set_new(arguments, name, integer);
@@ -89,10 +152,13 @@ static int check_one(const char *name, const json_t *schema, json_t *arguments, 
         }
     }
     if (!type_fits(type, value))
-        return err_set(err, "bad_argument", "The parameter %s must be %s %s, not %s.", name,
-                       str_eq(type, "integer") || str_eq(type, "object") ? "an" : "a", type,
-                       type_name(value));
-    return json_is_object(value) ? check_values(name, schema, value, err) : 0;
+        return err_set(err, "bad_argument", "The parameter %s must be %s, not %s.", name,
+                       type_words(type, words, sizeof(words)), type_name(value));
+    if (json_is_array(value))
+        return check_items(name, schema, value, err);
+    if (json_is_object(value))
+        return check_values(name, schema, value, err);
+    return check_words(name, schema, value, err);
 }
 
 static int check_required(const struct tool *tool, const json_t *schema, const json_t *arguments,

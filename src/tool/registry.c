@@ -7,7 +7,12 @@
 #include "base/str.h"
 #include "tool/builtin.h"
 
-static const struct tool *const tools[] = {&tool_read, &tool_write, &tool_edit, &tool_exec};
+static const struct tool *const tools[] = {
+    &tool_read,           &tool_write,         &tool_edit,          &tool_exec,
+    &tool_delegate,       &tool_task_status,   &tool_task_wait,     &tool_task_cancel,
+    &tool_agents_list,    &tool_sessions_list, &tool_sessions_history,
+    &tool_sessions_send,  &tool_sessions_spawn,
+};
 
 static const struct {
     const char *alias, *name;
@@ -26,8 +31,7 @@ const struct tool *tool_find(const char *name)
 
 bool tool_is_reserved(const char *name)
 {
-    static const char *const reserved[] = {"delegate",
-                                           "message",
+    static const char *const reserved[] = {"message",
                                            "report",
                                            "apply_patch",
                                            "process",
@@ -38,11 +42,6 @@ bool tool_is_reserved(const char *name)
                                            "nodes",
                                            "cron",
                                            "gateway",
-                                           "agents_list",
-                                           "sessions_list",
-                                           "sessions_history",
-                                           "sessions_send",
-                                           "sessions_spawn",
                                            "session_status",
                                            "memory_search",
                                            "memory_get",
