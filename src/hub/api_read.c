@@ -17,11 +17,12 @@ static const char *readable_agent(struct hub *hub, struct http_request *request,
 {
     const struct principal *caller = api_caller(request);
     const struct config_agent *agent = config_agent(hub->config, name ? name : "");
-    bool own = agent && caller->agent && str_eq(caller->agent, agent->id);
-    if (agent && (caller->kind == PRINCIPAL_OPERATOR || (caller->kind == PRINCIPAL_AGENT && own)))
+    bool may = agent && caller->kind == PRINCIPAL_AGENT &&
+               config_may_delegate(hub->config, caller->agent, agent->id);
+    if (agent && (caller->kind == PRINCIPAL_OPERATOR || may))
         return agent->id;
     api_refuse(request, response, agent ? 403 : 404, agent ? "not_allowed" : "unknown_agent",
-               agent ? "%s's sessions are its own" : "there is no agent \"%s\"", name ? name : "");
+               agent ? "%s's sessions are read by those who may ask it" : "there is no agent \"%s\"", name ? name : "");
     return NULL;
 }
 
