@@ -1,10 +1,12 @@
 /* hq ask: one question to one agent, in a session of its own. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/operator.h"
 #include "cli/output.h"
@@ -13,6 +15,7 @@
 #include "cli/table.h"
 #include "cli/task_text.h"
 #include "cli/wait.h"
+#include "config/config.h"
 
 static const struct command_option ask_options[] = {
     {"wait", 0, NULL, "wait for the answer (the default)"},
@@ -45,6 +48,26 @@ static int set_target(struct operator_line *line, const char *text, json_t *body
     return code;
 }
 
+/* A person hears at once that nothing can go there; NULL config: the other end looks. */
+static int check_target(const struct config *config, const char *target, struct err *err)
+{
+    if (!config || !target || config_destination(config, target))
+        return 0;
+    const char **known = mem_zalloc((config->webhook_count + 1) * sizeof(*known));
+    for (size_t i = 0; i < config->webhook_count; i++)
+        known[i] = config->webhooks[i].name;
+    const char *name = str_starts(target, WEBHOOK_PREFIX) ? target + strlen(WEBHOOK_PREFIX) : target;
+    const char *near = str_nearest(name, known);
+    err_set(err, "unknown_target", "--deliver: %s has no destination \"%s\"", config->company, target);
+    if (near)
+        err_hint(err, "Did you mean " WEBHOOK_PREFIX "%s?", near);
+    else
+        err_hint(err, "`webhooks` in hq.yaml names them: %s",
+                 known[0] ? known[0] : "there is none yet");
+    free(known);
+    return -1;
+}
+
 /* The request, with the key made before the first try; NULL with *err. */
 static json_t *ask_body(struct operator_line *line, struct err *err)
 {
@@ -59,7 +82,8 @@ static json_t *ask_body(struct operator_line *line, struct err *err)
         json_pack("{s:s,s:o,s:o}", "kind", line->config ? "ask" : "delegation", "key",
                   json_text(given ? given : key, strlen(given ? given : key)), "instruction",
                   json_text(text, strlen(text)));
-    if (question_options(invocation, body, err) == 0)
+    const char *target = invocation_value(invocation, "deliver");
+    if (question_options(invocation, body, err) == 0 && check_target(line->config, target, err) == 0)
         return body;
     json_decref(body);
     return NULL;

@@ -55,7 +55,7 @@ test('what ask cannot carry is exit 2 with the value seen, and makes no task', a
     [['--schema', file('broken.json', '{"type":')], /broken\.json/],
     [['--schema', file('list.json', '[]')], /no JSON object/],
     [['--budget', '-1'], /"-1"/], [['--budget', '0'], /"0"/], [['--budget', '1e9'], /"1e9"/], [['--budget', '0.1234567'], /0\.1234567/],
-    [['--priority', '7'], /7/], [['--deadline', 'soon'], /soon/], [['--deliver', ':x'], /":x"/],
+    [['--priority', '7'], /7/], [['--deadline', 'soon'], /soon/], [['--deliver', ':x'], /":x"/], [['--deliver', 'webhook:nowhere'], /"webhook:nowhere"/],
     [['--capability', 'research'], /instead of AGENT "webster"/],
   ];
   for (const [options, expected] of cases) {
