@@ -180,12 +180,23 @@ static int64_t window_due(const struct place *place, const struct so_far *far, b
     return start == INT64_MIN ? now : start + WINDOW_MS;
 }
 
+static int64_t line_called(const struct place *place)
+{
+    int64_t called = 0;
+    for (size_t i = 0; i < place->count; i++)
+        called += place->line[i].called;
+    return called;
+}
+
+/* The free places are for those who were called, then for the line, then for who comes new. */
 static int64_t concurrent_due(const struct place *place, const struct so_far *far,
                               const struct in_line *mine, int64_t now)
 {
     int64_t taken = place->running + far->running;
     if (!mine)
         taken += (int64_t)place->count + far->joined;
+    else if (!mine->called)
+        taken += line_called(place);
     if (place->concurrent <= 0 || taken < place->concurrent)
         return now;
     int64_t wait = mine ? mine->back_ms * 2 : BACK_FIRST_MS;
@@ -290,9 +301,7 @@ static void place_apply(struct place *place, const struct ask *ask, int64_t now)
 static int64_t place_free(const struct place *place, int64_t now)
 {
     struct so_far nothing = {0};
-    int64_t called = 0;
-    for (size_t i = 0; i < place->count; i++)
-        called += place->line[i].called;
+    int64_t called = line_called(place);
     if (place->concurrent <= 0 || window_due(place, &nothing, true, now) > now)
         return 0;
     int64_t waiting = (int64_t)place->count - called;

@@ -34,7 +34,7 @@ static const struct schema_step schema_steps[] = {
      "ALTER TABLE root ADD COLUMN cost_micro_usd INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE root ADD COLUMN unpriced INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE \"call\" ADD COLUMN child TEXT;"
-     "CREATE INDEX effect_destination ON effect(state,destination,ready_at);"
+     "CREATE INDEX effect_destination ON effect(state,destination,ready_at,id);"
      "UPDATE task SET rank=seq WHERE state IN ('queued','working','waiting');"
      "DROP INDEX task_ready;"
      "CREATE INDEX task_ready ON task(agent,state,blocked,priority,rank,seq) WHERE state='queued';"
