@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "hub/api.h"
 
 const struct http_route hub_routes[] = {
@@ -17,11 +18,13 @@ const struct http_route hub_routes[] = {
     {"POST", "/v1/tasks", api_tasks_post},
     {"GET", "/v1/tasks", api_tasks_list},
     {"GET", "/v1/tasks/{id}", api_task_get},
+    {"GET", "/v1/tasks/{id}/tree", api_task_tree},
     {"POST", "/v1/tasks/{id}/cancel", api_task_cancel},
     {"POST", "/v1/tasks/{id}/retry", api_task_retry},
     {"POST", "/v1/tasks/{id}/reassign", api_task_reassign},
     {"POST", "/v1/tasks/{id}/note", api_task_note},
     {"POST", "/v1/route", api_route},
+    {"GET", "/v1/usage", api_usage},
     {"GET", "/v1/sessions", api_sessions},
     {"GET", "/v1/sessions/{agent}/history", api_history},
     {"GET", "/v1/events", api_events},
@@ -120,6 +123,29 @@ json_t *api_items(const struct record *record, const void *rows, size_t count)
     return json_pack("{s:o}", "items", items);
 }
 
+void api_set_now(struct hub *hub, json_t *answer)
+{
+    char now[TIME_TEXT];
+    time_rfc3339(ledger_now(hub->ledger), now);
+    json_object_set_new(answer, "now", json_string(now));
+}
+
+int api_add_budget(struct hub *hub, const struct task *task, json_t *answer, struct err *err)
+{
+    struct amount left;
+    if (!task->budget)
+        return 0;
+    if (ledger_budget_left(hub->ledger, task, &left, err) < 0)
+        return -1;
+    json_t *budget = json_object();
+    if (left.micro_usd >= 0)
+        json_object_set_new(budget, "micro_usd", json_integer(left.micro_usd));
+    if (left.tokens >= 0)
+        json_object_set_new(budget, "tokens", json_integer(left.tokens));
+    json_object_set_new(answer, "budget", budget);
+    return 0;
+}
+
 /* *text = the blob's text where text is absent and a blob is named. */
 static int inline_blob(struct hub *hub, const char **text, const char *blob, struct arena *arena,
                        struct err *err)
@@ -158,6 +184,32 @@ static enum http_verdict no_task(struct http_request *request, struct http_respo
     return http_error(request, response, 404, &err);
 }
 
+/* An agent reads what it made, what it works on, and all below that: one of the tasks above is its
+ * own. The path says cheaply whether there can be one. */
+static bool is_below_own(struct hub *hub, struct http_request *request, const struct task *task)
+{
+    struct err err;
+    const struct principal *caller = api_caller(request);
+    struct task above = *task;
+    if (caller->kind != PRINCIPAL_AGENT || !task->path ||
+        !strstr(task->path, arena_printf(&request->arena, "\"%s\"", caller->agent)))
+        return false;
+    for (int i = 0; above.parent && i < LIMIT_PATH; i++) {
+        const char *id = above.parent;
+        above = (struct task){.id = id};
+        if (ledger_get(hub->ledger, &task_record, &above, &request->arena, &err) != 0)
+            return false;
+        if (principal_may_read(caller, &above))
+            return true;
+    }
+    return false;
+}
+
+bool api_may_read(struct hub *hub, struct http_request *request, const struct task *task)
+{
+    return principal_may_read(api_caller(request), task) || is_below_own(hub, request, task);
+}
+
 enum http_verdict api_task(struct hub *hub, struct http_request *request,
                            struct http_response *response, const char *prefix, struct task *task)
 {
@@ -171,7 +223,7 @@ enum http_verdict api_task(struct hub *hub, struct http_request *request,
     if (count == 2 && !str_eq(found[0].id, prefix))
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
-    if (count == 0 || !principal_may_read(api_caller(request), &found[0]))
+    if (count == 0 || !api_may_read(hub, request, &found[0]))
         return no_task(request, response, prefix);
     *task = found[0];
     return HTTP_PASS;

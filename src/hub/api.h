@@ -65,12 +65,22 @@ json_t *api_body(struct http_request *request, struct http_response *response);
 int64_t api_query_int(const struct http_request *request, const char *name, int64_t fallback,
                       int64_t max);
 
+/* Adds "now": the ledger's clock. */
+void api_set_now(struct hub *hub, json_t *answer);
+
+/* Adds "budget": what is left for the task; left out where nothing bounds it. 0, or -1 with *err. */
+int api_add_budget(struct hub *hub, const struct task *task, json_t *answer, struct err *err);
+
 /* Rows as {"items":[…]}. */
 json_t *api_items(const struct record *record, const void *rows, size_t count);
 
 /* Fills task->instruction and calls' bodies from their blobs. 0, or -1 with *err. */
 int api_inline_task(struct hub *hub, struct task *task, struct arena *arena, struct err *err);
 int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, struct err *err);
+
+/* May the caller see this task? People all, a door what it made, an agent what it made, what it
+ * works on, and everything below that. */
+bool api_may_read(struct hub *hub, struct http_request *request, const struct task *task);
 
 /* Loads the task whose id is, or alone starts with, `prefix`, if the caller may read it.
  * HTTP_PASS: found; else *response holds the answer. */
@@ -120,6 +130,8 @@ enum http_verdict api_extend(void *, struct http_request *, struct http_response
 enum http_verdict api_batch(void *, struct http_request *, struct http_response *);
 enum http_verdict api_tasks_post(void *, struct http_request *, struct http_response *);
 enum http_verdict api_tasks_list(void *, struct http_request *, struct http_response *);
+enum http_verdict api_task_tree(void *, struct http_request *, struct http_response *);
+enum http_verdict api_usage(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_reassign(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_note(void *, struct http_request *, struct http_response *);
 enum http_verdict api_route(void *, struct http_request *, struct http_response *);

@@ -1,28 +1,34 @@
-/* Looking: sessions, histories, events, blobs, who is there, how the hub is. */
-#include <stdio.h>
+/* Looking: sessions, histories, events, blobs. */
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "base/time.h"
 #include "hub/api.h"
-#include "sys/lock.h"
 
-/* The agent whose things are asked for, if the caller may see them; NULL: *response refuses. */
+/* The agent whose sessions are asked for, if the caller may see them: its own, and those of whom it
+ * may ask. NULL: *response refuses. */
 static const char *readable_agent(struct hub *hub, struct http_request *request,
                                   struct http_response *response, const char *name)
 {
     const struct principal *caller = api_caller(request);
     const struct config_agent *agent = config_agent(hub->config, name ? name : "");
-    bool may = agent && caller->kind == PRINCIPAL_AGENT &&
-               config_may_delegate(hub->config, caller->agent, agent->id);
-    if (agent && (caller->kind == PRINCIPAL_OPERATOR || may))
+    if (!agent) {
+        api_unknown_agent(hub, request, response, name ? name : "");
+        return NULL;
+    }
+    if (caller->kind == PRINCIPAL_OPERATOR)
         return agent->id;
-    api_refuse(request, response, agent ? 403 : 404, agent ? "not_allowed" : "unknown_agent",
-               agent ? "%s's sessions are read by those who may ask it" : "there is no agent \"%s\"", name ? name : "");
+    if (caller->kind == PRINCIPAL_AGENT &&
+        config_may_delegate(hub->config, caller->agent, agent->id))
+        return agent->id;
+    if (caller->kind == PRINCIPAL_AGENT)
+        api_forbid(hub, request, response, NULL,
+                   "forbidden: %s may not see the sessions of %s; it may of those that "
+                   "agents.%s.delegates names in hq.yaml",
+                   caller->agent, agent->id, caller->agent);
+    else
+        api_forbid(hub, request, response, NULL, "a hook door may not see sessions");
     return NULL;
 }
 
@@ -146,183 +152,7 @@ enum http_verdict api_blob_get(void *ctx, struct http_request *request,
         return api_unavailable(request, response, &err);
     if (rc > 0)
         return api_refuse(request, response, 404, "not_found", "there is no such blob");
-    *response = (struct http_response){.status = 200, .content_type = "application/octet-stream",
-                                       .body = bytes, .body_len = len};
-    return HTTP_ANSWER;
-}
-
-/* The open tasks of an agent: what it works on, what it waits for. */
-static int describe_work(struct hub *hub, const char *agent, json_t *item, struct arena *arena,
-                         struct err *err)
-{
-    void *rows, *wait_rows;
-    size_t count, waits;
-    if (ledger_query(hub->ledger, LIST_TASKS_OPEN, agent, NULL, 0, 20, arena, &rows, &count, err) <
-        0)
-        return -1;
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        struct task *task = &((struct task *)rows)[i];
-        char note[128];
-        ledger_task_note(hub->ledger, task->id, note);
-        const char *start = task->instruction ? task->instruction : "";
-        json_t *one = json_pack("{s:s,s:s,s:s,s:I,s:I}", "id", task->id, "state", task->state,
-                                "kind", task->kind, "tries", (json_int_t)task->tries, "age_ms",
-                                (json_int_t)(ledger_now(hub->ledger) - task->created_at));
-        json_object_set_new(one, "title", json_text(start, str_utf8_cut(start, strlen(start), 80)));
-        json_set_text(one, "note", *note ? note : NULL);
-        json_set_text(one, "failure", task->failure_message);
-        if (task->blocked)
-            json_set_text(one, "session", task->session);
-        if (ledger_query(hub->ledger, LIST_WAITS, task->id, NULL, 0, 8, arena, &wait_rows, &waits,
-                         err) < 0) {
-            json_decref(one);
-            json_decref(list);
-            return -1;
-        }
-        json_t *wanted = api_items(&wait_record, wait_rows, waits);
-        json_object_set(one, "waits", json_object_get(wanted, "items"));
-        json_decref(wanted);
-        json_array_append_new(list, one);
-    }
-    json_object_set_new(item, "open", list);
-    return 0;
-}
-
-static json_t *agent_item(struct hub *hub, const struct config_agent *config, struct arena *arena,
-                          struct err *err)
-{
-    struct agent row = {.id = config->id};
-    struct ledger_counts counts = {0};
-    int rc = ledger_get(hub->ledger, &agent_record, &row, arena, err);
-    if (rc < 0 || ledger_count(hub->ledger, config->id, &counts, err) < 0)
-        return NULL;
-    json_t *item =
-        json_pack("{s:s,s:s?,s:s?,s:i,s:I,s:I,s:b,s:I,s:I,s:I}", "id", config->id, "name",
-                  config->name, "model", config->model, "port", config->port, "pid",
-                  (json_int_t)row.pid, "incarnation", (json_int_t)row.incarnation, "paused",
-                  row.paused, "queued", (json_int_t)counts.queued, "working",
-                  (json_int_t)counts.working, "waiting", (json_int_t)counts.waiting);
-    json_object_set_new(item, "seen_ms",
-                        json_integer(ledger_agent_seen_ms(hub->ledger, config->id)));
-    if (describe_work(hub, config->id, item, arena, err) == 0)
-        return item;
-    json_decref(item);
-    return NULL;
-}
-
-static json_t *agent_items(struct hub *hub, struct arena *arena, struct err *err)
-{
-    json_t *items = json_array();
-    for (size_t i = 0; i < hub->config->agent_count; i++) {
-        json_t *item = agent_item(hub, &hub->config->agents[i], arena, err);
-        if (!item) {
-            json_decref(items);
-            return NULL;
-        }
-        json_array_append_new(items, item);
-    }
-    return items;
-}
-
-static int held_effects(struct hub *hub, struct arena *arena, json_t **items, struct err *err)
-{
-    void *rows;
-    size_t count;
-    if (ledger_query(hub->ledger, LIST_EFFECTS_BY_STATE, EFFECT_HELD, NULL, 0, 20, arena, &rows,
-                     &count, err) < 0)
-        return -1;
-    *items = api_items(&effect_record, rows, count);
-    return 0;
-}
-
-enum http_verdict api_status(void *ctx, struct http_request *request,
-                             struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct err err;
-    char started[TIME_TEXT];
-    json_t *held;
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_refuse(request, response, 403, "not_allowed", "status is the operator's");
-    json_t *agents = agent_items(hub, &request->arena, &err);
-    if (!agents)
-        return api_unavailable(request, response, &err);
-    if (held_effects(hub, &request->arena, &held, &err) < 0) {
-        json_decref(agents);
-        return api_unavailable(request, response, &err);
-    }
-    time_rfc3339(hub->started_at, started);
-    json_t *answer = json_pack(
-        "{s:i,s:s,s:{s:i,s:I,s:s?,s:i,s:s},s:o,s:i}", "schema_version", 1, "company",
-        hub->config->company, "hub", "pid", (int)getpid(), "pss_kb",
-        (json_int_t)process_pss_kb(), "address", hub->config->hub_address, "port",
-        hub->config->hub_port, "started_at", started, "agents", agents, "inbox", 0);
-    json_object_set(answer, "held_effects", json_object_get(held, "items"));
-    json_decref(held);
-    return http_json(request, response, 200, answer);
-}
-
-enum http_verdict api_agents(void *ctx, struct http_request *request,
-                             struct http_response *response)
-{
-    struct err err;
-    if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
-        return api_refuse(request, response, 403, "not_allowed", "a hook door may not list agents");
-    json_t *items = agent_items(ctx, &request->arena, &err);
-    if (!items)
-        return api_unavailable(request, response, &err);
-    return http_json(request, response, 200, json_pack("{s:o}", "items", items));
-}
-
-enum http_verdict api_check(void *ctx, struct http_request *request,
-                            struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct err err;
-    const char **findings;
-    size_t count;
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_refuse(request, response, 403, "not_allowed", "only the operator checks");
-    if (ledger_admin(hub->ledger, ADMIN_CHECK, NULL, &request->arena, &findings, &count, &err) < 0)
-        return api_unavailable(request, response, &err);
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_text(findings[i], strlen(findings[i])));
-    return http_json(request, response, 200, json_pack("{s:o}", "findings", list));
-}
-
-enum http_verdict api_health(void *ctx, struct http_request *request,
-                             struct http_response *response)
-{
-    return http_text(response, 200, "ok\n");
-}
-
-enum http_verdict api_metrics(void *ctx, struct http_request *request,
-                              struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct buf text = {0};
-    struct err err;
-    buf_puts(&text, "# TYPE hq_tasks gauge\n");
-    for (size_t i = 0; i < hub->config->agent_count; i++) {
-        struct ledger_counts counts = {0};
-        const char *id = hub->config->agents[i].id;
-        if (ledger_count(hub->ledger, id, &counts, &err) < 0)
-            continue;
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"queued\"} %lld\n", id,
-                   (long long)counts.queued);
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"working\"} %lld\n", id,
-                   (long long)counts.working);
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"waiting\"} %lld\n", id,
-                   (long long)counts.waiting);
-    }
-    buf_printf(&text, "# TYPE hq_parked_requests gauge\nhq_parked_requests %zu\n",
-               http_parked(request->server));
-    response->status = 200;
-    response->content_type = "text/plain; version=0.0.4";
-    response->body = arena_memdup(&request->arena, buf_text(&text), text.len);
-    response->body_len = text.len;
-    buf_fini(&text);
+    *response = (struct http_response){
+        .status = 200, .content_type = "application/octet-stream", .body = bytes, .body_len = len};
     return HTTP_ANSWER;
 }

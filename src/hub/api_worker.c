@@ -9,8 +9,8 @@
 #include "hub/api.h"
 
 /* NULL: *response holds the refusal. Only an agent itself may work as that agent. */
-static json_t *worker_body(struct http_request *request, struct http_response *response,
-                           const char **agent)
+static json_t *worker_body(struct hub *hub, struct http_request *request,
+                           struct http_response *response, const char **agent)
 {
     json_t *body = api_body(request, response);
     if (!body)
@@ -19,8 +19,7 @@ static json_t *worker_body(struct http_request *request, struct http_response *r
     *agent = json_get_text(body, "agent", "");
     if (caller->kind == PRINCIPAL_AGENT && str_eq(caller->agent, *agent))
         return body;
-    api_refuse(request, response, 403, "not_allowed", "%s may not work as agent %s", caller->name,
-               *agent);
+    api_forbid(hub, request, response, NULL, "%s may not work as agent %s", caller->name, *agent);
     json_decref(body);
     return NULL;
 }
@@ -88,7 +87,7 @@ enum http_verdict api_register(void *ctx, struct http_request *request,
                                struct http_response *response)
 {
     const char *agent;
-    json_t *body = worker_body(request, response, &agent);
+    json_t *body = worker_body(ctx, request, response, &agent);
     if (!body)
         return HTTP_ANSWER;
     const char *version = json_get_text(body, "version", "");
@@ -163,7 +162,7 @@ static json_t *claimed_item(struct hub *hub, struct task *task, const struct ses
     json_object_set_new(item, "task", record_to_json(&task_record, task));
     json_object_set_new(item, "session", record_to_json(&session_record, session));
     if (add_unprojected(hub, session, item, arena, err) < 0 ||
-        add_calls(hub, task, item, arena, err) < 0)
+        add_calls(hub, task, item, arena, err) < 0 || api_add_budget(hub, task, item, err) < 0)
         goto fail;
     return item;
 fail:
@@ -186,15 +185,16 @@ static enum http_verdict answer_claim(struct hub *hub, struct http_request *requ
         json_array_append_new(items, item);
     }
     crash_point("hub.claim.answer");
-    return http_json(request, response, 200, json_pack("{s:o}", "tasks", items));
+    json_t *answer = json_pack("{s:o}", "tasks", items);
+    api_set_now(hub, answer);
+    return http_json(request, response, 200, answer);
 }
 
 /* Nothing is given to a connection whose other end has left, nor to a process that stands still: it
  * would only let the lease run out. */
 static bool worker_is_alive(struct hub *hub, struct http_request *request, const char *agent)
 {
-    return http_peer_is_there(request) &&
-           ledger_agent_seen_ms(hub->ledger, agent) < LIMIT_LEASE_MS;
+    return http_peer_is_there(request) && ledger_agent_seen_ms(hub->ledger, agent) < LIMIT_LEASE_MS;
 }
 
 static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
@@ -230,11 +230,10 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
     return answer_claim(hub, request, response, tasks, sessions, count);
 }
 
-enum http_verdict api_claim(void *ctx, struct http_request *request,
-                            struct http_response *response)
+enum http_verdict api_claim(void *ctx, struct http_request *request, struct http_response *response)
 {
     const char *agent;
-    json_t *body = worker_body(request, response, &agent);
+    json_t *body = worker_body(ctx, request, response, &agent);
     if (!body)
         return HTTP_ANSWER;
     enum http_verdict verdict = do_claim(ctx, request, response, body);
@@ -306,7 +305,7 @@ enum http_verdict api_extend(void *ctx, struct http_request *request,
                              struct http_response *response)
 {
     const char *agent;
-    json_t *body = worker_body(request, response, &agent);
+    json_t *body = worker_body(ctx, request, response, &agent);
     if (!body)
         return HTTP_ANSWER;
     enum http_verdict verdict = do_extend(ctx, request, response, body);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "hub/api.h"
 #include "hub/delegation.h"
 #include "hub/routing.h"
@@ -83,17 +84,21 @@ static int check_health(const struct delegation_ask *ask, struct delegation *pla
                         const struct config_agent *target, struct err *err)
 {
     struct agent row = {.id = target->id};
+    struct breaker breaker;
+    char until[TIME_TEXT];
     int rc = ledger_get(ask->hub->ledger, &agent_record, &row, ask->arena, err);
     if (rc < 0)
         return -1;
     if (rc == 0 && row.paused)
         return delegation_refuse(ask, plan, "unreachable", "paused",
                                  "%s is paused; a person must resume it.", target->id);
-    if (rc == 0 && breaker_is_open(&row, ledger_now(ask->hub->ledger)))
+    if (rc == 0 && breaker_look(&row, ledger_now(ask->hub->ledger), &breaker)) {
+        time_rfc3339(breaker.until, until);
         return delegation_refuse(ask, plan, "unreachable", "breaker",
-                                 "%s is held after several failures; try again later or ask "
-                                 "another agent.",
-                                 target->id);
+                                 "%s is held until %s after %lld failures in a row (%.120s); ask "
+                                 "another agent, or try again then.",
+                                 target->id, until, (long long)breaker.failures, breaker.reason);
+    }
     return DELEGATION_PLANNED;
 }
 

@@ -114,6 +114,18 @@ static int start_waker(struct hub *hub, struct err *err)
     return 0;
 }
 
+/* How much may be asked of each provider at once and per minute, over all agents. */
+static void set_providers(struct hub *hub)
+{
+    const struct config *config = hub->config;
+    struct ledger_provider *list = mem_zalloc((config->model_count + 1) * sizeof(*list));
+    for (size_t i = 0; i < config->model_count; i++)
+        list[i] = (struct ledger_provider){config->models[i].name, config->models[i].concurrent,
+                                           config->models[i].per_minute};
+    ledger_set_providers(hub->ledger, list, config->model_count);
+    free(list);
+}
+
 struct hub *hub_open(const struct config *config, struct store *store, struct err *err)
 {
     struct hub *hub = mem_zalloc(sizeof(*hub));
@@ -132,6 +144,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     hub->ledger = ledger_open(store, err);
     if (!hub->ledger)
         goto fail;
+    set_providers(hub);
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);
     if (!hub->courier || serve(hub, err) < 0 || start_waker(hub, err) < 0)

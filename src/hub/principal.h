@@ -22,7 +22,8 @@ void principals_close(struct principals *principals);
 /* The principal that the token names, borrowed; NULL: none. Takes the same time for any token. */
 const struct principal *principals_find(const struct principals *principals, const char *token);
 
-/* May it see this task? The operator all; an agent its own; a door what it made. */
+/* Is this task its own? The operator all; an agent what it works on and what it made; a door what
+ * it made. */
 bool principal_may_read(const struct principal *principal, const struct task *task);
 
 #endif

@@ -1,24 +1,13 @@
 /* One scan and some look-ups in memory: 1,000 agents take well under 5 ms. */
 #include <string.h>
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "base/time.h"
 #include "hub/api.h"
 #include "hub/routing.h"
 #include "hub/routing_snapshot.h"
 #include "hub/track.h"
-
-bool breaker_is_open(const struct agent *row, int64_t now)
-{
-    json_t *breaker = row->breaker ? json_loads(row->breaker, 0, NULL) : NULL;
-    int64_t until;
-    bool open = time_parse_rfc3339(json_get_text(breaker, "until", ""), &until) && until > now;
-    json_decref(breaker);
-    return open;
-}
 
 /* Micro-USD of 1,000 tokens in and as many out, from the primary model's provider; -1: unknown. */
 static int64_t price_of(const struct config *config, const struct config_agent *agent)
@@ -35,9 +24,10 @@ static int64_t price_of(const struct config *config, const struct config_agent *
 
 static void take_row(struct route_agent *agent, const struct agent *row, int64_t now)
 {
+    struct breaker breaker;
     agent->paused = row->paused;
-    agent->breaker_open = breaker_is_open(row, now);
-    agent->seen_ms = now - row->seen_at;
+    agent->breaker_open = breaker_look(row, now, &breaker);
+    agent->seen_ms = row->seen_at > 0 ? now - row->seen_at : -1;
 }
 
 static void describe(struct hub *hub, struct route_agent *agent)

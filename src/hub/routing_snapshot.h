@@ -2,11 +2,9 @@
 #ifndef HQ_HUB_ROUTING_SNAPSHOT_H
 #define HQ_HUB_ROUTING_SNAPSHOT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct agent;
 struct arena;
 struct err;
 struct hub;
@@ -21,8 +19,5 @@ struct route_agent *routing_snapshot(struct hub *hub, struct arena *arena, struc
 /* Takes the snapshot and decides. 0, or -1 with *err. */
 int routing_decide(struct hub *hub, const struct route_query *query, struct arena *arena,
                    struct route_decision *decision, struct err *err);
-
-/* True while the agent's breaker holds it: new work is turned away. */
-bool breaker_is_open(const struct agent *row, int64_t now);
 
 #endif
