@@ -286,6 +286,8 @@ static json_t *document(struct census *census)
     for (size_t i = 0; i < 2; i++)
         if (json_object_get(census->answer, told[i]))
             json_object_set(out, told[i], json_object_get(census->answer, told[i]));
+    json_t *usd = json_object_get(json_object_get(out, "budget"), "usd");
+    json_set_text(usd, "per", usd ? census->config->budget_per : NULL);
     return out;
 }
 

@@ -37,7 +37,7 @@ static void put_told(const struct status_look *look, const json_t *chain, struct
     size_t i, count = 0;
     const json_t *agent, *agents = json_object_get(chain, "agents");
     bool circle = json_get_bool(chain, "cycle", false);
-    const char *end = circle ? json_string_value(json_array_get(agents, 0)) : end_of(chain);
+    const char *end = circle ? NULL : end_of(chain); /* a circle's last is one of its others */
     buf_puts(&line, !circle ? "wait chain: " : look->utf8 ? "wait circle ↻: " : "wait circle: ");
     json_array_foreach (agents, i, agent)
         if (i < LINKS_SHOWN)

@@ -70,7 +70,7 @@ static void put_budget(const json_t *usd, const char *gap, char *line, size_t si
         {"day", "today"}, {"hour", "this hour"}, {"week", "this week"}, {"month", "this month"}};
     struct arena arena = {0};
     int64_t limit = json_get_int(usd, "limit", -1);
-    const char *period = json_get_text(usd, "period", "");
+    const char *period = json_get_text(usd, "per", json_get_text(usd, "period", ""));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (str_eq(period, names[i][0]))
             period = names[i][1];

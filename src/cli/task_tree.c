@@ -15,6 +15,7 @@ static void print_tree(const struct invocation *invocation, const json_t *answer
     struct buf out = {0};
     struct tree_look look = {
         .utf8 = output_is_utf8(), .columns = output_columns(), .now_ms = time_wall_ms()};
+    time_parse_rfc3339(json_get_text(answer, "now", ""), &look.now_ms); /* the hub's clock counts */
     tree_print(answer, &look, invocation->arena, &out);
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);

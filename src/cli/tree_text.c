@@ -302,22 +302,33 @@ static void put_usage(struct tree *tree, const json_t *root)
                                 cost));
 }
 
-/* "budget: $0.42 of $5.00, $0.10 reserved": one for each unit that has a limit. */
-static void put_budget(struct tree *tree, const json_t *budget)
+static const char *join(struct arena *arena, const char *text, const char *more)
 {
-    static const char *const units[] = {"usd", "tokens"};
+    return text ? arena_printf(arena, "%s, %s", text, more) : more;
+}
+
+/* "left: $4.48, 12.3k tokens, 1h58m": of what has a limit, while it still counts. */
+static void put_left(struct tree *tree, const json_t *answer)
+{
     struct arena *arena = tree->arena;
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *row = json_object_get(budget, units[i]);
-        int64_t limit = json_get_int(row, "limit", -1), held = json_get_int(row, "reserved", 0);
-        const char *(*say)(int64_t, struct arena *) = i ? figure_count : figure_money;
-        if (limit < 0)
-            continue;
-        put_text(tree, arena_printf(arena, "budget: %s of %s%s%s%s",
-                                    say(json_get_int(row, "spent", 0), arena), say(limit, arena),
-                                    i ? " tokens" : "", held ? ", reserved: " : "",
-                                    held ? say(held, arena) : ""));
+    const json_t *budget = json_object_get(answer, "budget"), *root = json_object_get(answer, "root");
+    const char *text = NULL;
+    char time[TIME_TEXT];
+    int64_t usd = json_get_int(budget, "micro_usd", -1), tokens = json_get_int(budget, "tokens", -1);
+    int64_t deadline;
+    if (json_get_int(root, "tasks_live", 0) == 0)
+        return;
+    if (usd >= 0)
+        text = join(arena, text, figure_money(usd, arena));
+    if (tokens >= 0)
+        text = join(arena, text, arena_printf(arena, "%s tokens", figure_count(tokens, arena)));
+    if (time_parse_rfc3339(json_get_text(root, "deadline_at", ""), &deadline) &&
+        deadline > tree->look->now_ms) {
+        time_print_duration(deadline - tree->look->now_ms, time);
+        text = join(arena, text, arena_strdup(arena, time));
     }
+    if (text)
+        put_text(tree, arena_printf(arena, "left: %s", text));
 }
 
 void tree_print(const json_t *answer, const struct tree_look *look, struct arena *arena,
@@ -337,6 +348,6 @@ void tree_print(const json_t *answer, const struct tree_look *look, struct arena
     if (json_array_size(circle))
         put_text(&tree, "these wait for each other in a circle: the hub ends one of them");
     put_usage(&tree, json_object_get(answer, "root"));
-    put_budget(&tree, json_object_get(answer, "budget"));
+    put_left(&tree, answer);
     json_decref(circle);
 }

@@ -35,6 +35,10 @@ static const char *query_of(const struct invocation *invocation, const char *by,
     }
     if (invocation_duration(invocation, "since", 0, &since, err) < 0)
         return NULL;
+    if (invocation_has(invocation, "since") && str_eq(by, "task")) {
+        err_set(err, "usage", "--since does not go with --by task: the newest requests are shown");
+        return NULL;
+    }
     if (!invocation_has(invocation, "since"))
         return arena_printf(invocation->arena, "/v1/usage?by=%s", by);
     time_rfc3339(time_wall_ms() - since, from);

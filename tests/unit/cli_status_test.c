@@ -167,11 +167,11 @@ static void chains_budget_and_breaker_are_told(void **state)
                           agent("{\"id\":\"auditor\",\"state\":\"idle\",\"task\":null,"
                                 "\"breaker\":{\"failures\":1,\"until\":\"2001-01-01T14:05:00Z\"}}"));
     json_t *census = with(census_of(agents), "budget",
-                          "{\"usd\":{\"limit\":20000000,\"spent\":3120000,\"period\":\"day\"}}");
+                          "{\"usd\":{\"limit\":20000000,\"spent\":3120000,\"per\":\"day\"}}");
     with(census, "chains",
          "[{\"agents\":[\"optimizer\",\"auditor\"],\"ends\":\"approval\",\"cycle\":false},"
          "{\"agents\":[\"manager\",\"webster\"],\"ends\":\"agent\",\"cycle\":false},"
-         "{\"agents\":[\"a\",\"b\"],\"ends\":\"\",\"cycle\":true}]");
+         "{\"agents\":[\"a\",\"b\",\"a\"],\"ends\":\"cycle\",\"cycle\":true}]");
     char *text = print(census, 80, true, false);
     assert_string_equal(text, "atomizer · up 3d 4h · 2 agents · 21 MB · $3.12 of $20 today\n"
                               "  AGENT   STATE\n"

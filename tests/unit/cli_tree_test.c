@@ -46,8 +46,8 @@ static char *print(const char *json, int columns, bool utf8)
 
 static const char family[] =
     "{\"root\":{\"tasks_total\":4,\"tasks_live\":3,\"model_calls\":7,\"tokens_in\":12345,"
-    "\"tokens_out\":800,\"cost_micro_usd\":420000,\"unpriced\":2},"
-    "\"budget\":{\"usd\":{\"limit\":5000000,\"spent\":420000,\"reserved\":100000}},\"items\":["
+    "\"tokens_out\":800,\"cost_micro_usd\":420000,\"unpriced\":2,\"deadline_at\":\"2026-11-22T20:08:00.000Z\"},"
+    "\"budget\":{\"micro_usd\":4480000,\"tokens\":12345},\"items\":["
     TASK("t-aaaaaaaaaa", "", "manager", "waiting", "")
     ",\"waits\":[{\"kind\":\"task\",\"id\":\"t-cccccccccc\",\"satisfied\":false},"
     "{\"kind\":\"patience\",\"id\":\"9:t-cccccccccc\",\"satisfied\":false},"
@@ -71,7 +71,7 @@ static void children_stand_below_their_parents(void **state)
         "└─ tech-lead t-cccccccc     working    1m00s step 2: exec wc\n"
         "   └─ nx-expert t-dddddddd  timed out  1m00s timeout: no result in 30 s\n"
         "4 tasks, 3 open · 7 model calls · 12.3k tokens in, 800 out · $0.42 + 2 unpriced\n"
-        "budget: $0.42 of $5.00, reserved: $0.10\n");
+        "left: $4.48, 12.3k tokens, 1h58m\n");
     free(text);
 }
 
