@@ -11,6 +11,7 @@
 #include "net/http_server.h"
 
 struct auth_throttle;
+struct chronicle;
 struct courier;
 struct track;
 
@@ -25,6 +26,7 @@ struct hub {
     int64_t started_at;
     struct waker *waker;
     struct courier *courier;
+    struct chronicle *chronicle;
 };
 
 extern const struct http_route hub_routes[];

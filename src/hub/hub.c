@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "hub/api.h"
+#include "hub/chronicle.h"
 #include "hub/courier.h"
 #include "hub/hub.h"
 #include "hub/track.h"
@@ -33,6 +34,8 @@ static void wake(struct hub *hub, const char *key)
     http_wake(hub->server, key);
     if (!key || str_eq(key, "effects"))
         courier_wake(hub->courier);
+    if (!key || str_eq(key, "stream:chronicle"))
+        chronicle_wake(hub->chronicle);
 }
 
 static void *wake_loop(void *arg)
@@ -147,6 +150,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     set_providers(hub);
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);
+    hub->chronicle = chronicle_open(config, hub->ledger);
     if (!hub->courier || serve(hub, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
@@ -178,6 +182,7 @@ void hub_close(struct hub *hub)
     atomic_store(&hub->waker->stopping, true);
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
+    chronicle_close(hub->chronicle);
     courier_close(hub->courier);
     if (hub->server)
         http_server_close(hub->server, 2000);
