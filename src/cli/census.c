@@ -102,8 +102,7 @@ static void describe_wait(struct census *census, const json_t *wait, json_t *out
     const char *who = str_eq(kind, "task") ? agent_of_task(census, id) : NULL;
     const char *text = kind;
     if (str_eq(kind, "task") || str_eq(kind, "session"))
-        text = arena_printf(census->arena, "%s (%s)", who ? who : kind,
-                            task_short_id(id, census->arena));
+        text = arena_printf(census->arena, "%s (%.6s)", who ? who : kind, id);
     else if (str_eq(kind, "approval"))
         text = arena_printf(census->arena, "you (%s)", id);
     else if (str_eq(kind, "rate") || str_eq(kind, "timer"))

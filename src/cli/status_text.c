@@ -258,7 +258,7 @@ static void measure(struct sheet *sheet, const json_t *agents)
     }
     sheet->name_columns = names < NAME_COLUMNS_MAX ? names : NAME_COLUMNS_MAX;
     int room = sheet->look->columns - 2 - sheet->name_columns - 1 - 8 - 2;
-    int most = room / 2;
+    int most = room / 2 + 1;
     sheet->state_columns = states < most ? states : most;
     room -= sheet->state_columns;
     sheet->model_columns = room > 40 ? 15 : room > 24 ? 12 : 0;

@@ -42,13 +42,27 @@ static void print_head(const struct invocation *invocation, const json_t *answer
     line_of("asked", task_title(json_get_text(task, "instruction", ""), 500, arena));
 }
 
-static void print_lists(const json_t *answer)
+/* "tech-lead t-x1fcx44y" where the task is one of its own, else what the ledger calls it. */
+static void print_wait(const struct invocation *invocation, const json_t *answer, const json_t *wait)
+{
+    size_t i;
+    const json_t *child;
+    const char *kind = json_get_text(wait, "kind", ""), *id = json_get_text(wait, "id", "");
+    if (json_get_bool(wait, "satisfied", false) || str_eq(kind, "patience"))
+        return;
+    json_array_foreach (json_object_get(answer, "children"), i, child)
+        if (str_eq(json_get_text(child, "id", NULL), id))
+            kind = json_get_text(child, "agent", kind);
+    printf("%-12s %s %s\n", "waits for", kind,
+           str_starts(id, "t-") ? task_short_id(id, invocation->arena) : id);
+}
+
+static void print_lists(const struct invocation *invocation, const json_t *answer)
 {
     size_t i;
     const json_t *row;
     json_array_foreach (json_object_get(answer, "waits"), i, row)
-        printf("%-12s %s %s\n", "waits for", json_get_text(row, "kind", ""),
-               json_get_text(row, "id", ""));
+        print_wait(invocation, answer, row);
     json_array_foreach (json_object_get(answer, "effects"), i, row)
         printf("%-12s %s: %s%s%s\n", "delivery", json_get_text(row, "destination", ""),
                json_get_text(row, "state", ""), json_object_get(row, "reason") ? ": " : "",
@@ -219,7 +233,7 @@ static void print_task(const struct invocation *invocation, const json_t *answer
     const json_t *call, *task = json_object_get(answer, "task");
     const json_t *calls = json_object_get(answer, "calls");
     print_head(invocation, answer);
-    print_lists(answer);
+    print_lists(invocation, answer);
     print_children(invocation, answer);
     print_events(invocation, answer);
     print_artefacts(invocation, answer);

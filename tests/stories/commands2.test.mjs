@@ -187,6 +187,85 @@ test('orchestrate.sh fails honestly: retries, timeout, channels, mistakes', asyn
   await company.check();
 });
 
+// ---- trees, chains, money ----
+
+// manager asks webster and auditor at once; the auditor asks webster for something that takes long.
+const family = [
+  { when: { model: 'manager', user: 'family', step: 0 }, say: 'I split it.', call: [
+    { tool: 'delegate', with: { agent: 'webster', instruction: 'echo:papers' } },
+    { tool: 'delegate', with: { agent: 'auditor', instruction: 'audit this' } },
+    { tool: 'delegate', with: { agent: 'tech-lead', instruction: 'refuse me' } }] },
+  { when: { model: 'manager', user: 'family' }, say: 'together' },
+  { when: { model: 'auditor', user: 'audit this', step: 0 }, say: 'I ask.', call: [
+    { tool: 'delegate', with: { agent: 'webster', instruction: 'forever' } },
+    { tool: 'delegate', with: { agent: 'manager', instruction: 'echo:up' } }] },
+  { when: { model: 'auditor', user: 'audit this' }, say: 'audited' },
+];
+const household = {
+  agents: ['manager', 'webster', 'auditor', 'tech-lead'], script: [...family, ...rules],
+  agent: { tools: { allow: ['read', 'write', 'exec', 'delegate', 'report'] } },
+  change: (config) => {
+    config.models.demo.price = { in: 3, out: 15 };
+    config.budget = { usd: 20, per: 'day' };
+    config.agents.manager.delegates = ['*'];
+    config.agents.auditor.delegates = ['webster'];
+  },
+};
+
+test('tree, status, show and usage tell who waits for whom, what was refused and what it cost', async (t) => {
+  const company = await Company.open(t, household);
+  const id = (await company.hq('ask', 'manager', 'family', '--no-wait', '--budget', '2')).stdout.trim();
+  const items = async () => (await company.hq('task', 'tree', id, '--json')).json.items;
+  const state = async (agent, depth) => (await items()).find((item) => item.agent === agent && (item.depth ?? 0) === depth)?.state;
+  await until('the chain stands', async () => (await state('webster', 2)) === 'working' && (await state('tech-lead', 1)) === 'failed' && (await state('webster', 1)) === 'done');
+
+  const tree = await company.hq('task', 'tree', id.slice(0, 10), { env: { LC_ALL: 'C.UTF-8' } });
+  assert.equal(tree.code, 0, tree.stderr);
+  const lines = tree.stdout.split('\n');
+  assert.match(lines[0], /^manager t-\S+ +waiting .*for auditor \(t-/);
+  assert.match(tree.stdout, /├─ webster t-\S+ +done .*echo papers/);
+  assert.match(tree.stdout, /├─ auditor t-\S+ +waiting .*for webster \(t-\S+\)\n│  └─ webster t-\S+ +working/);
+  assert.match(tree.stdout, /└─ tech-lead t-\S+ +failed .*refused: /);
+  assert.match(tree.stdout, /5 tasks, 3 open · \d+ model calls · \d+ tokens in, \d+ out · \$0\.\d+/);
+  assert.match(tree.stdout, /left: \$1\.\d\d, /);
+  assert.ok(lines.every((line) => [...line].length <= 80), tree.stdout);
+  assert.ok(!tree.stdout.includes('\x1b'));
+  const ascii = await company.hq('task', 'tree', id, { env: { LC_ALL: 'C', COLUMNS: '60' } });
+  assert.ok(ascii.stdout.split('\n').every((line) => line.length <= 60 && /^[\x20-\x7e]*$/.test(line)), ascii.stdout);
+
+  const status = await company.hq('status', '--json');
+  assert.deepEqual(status.json.chains.map((chain) => chain.agents), [['manager', 'auditor', 'webster']]);
+  assert.equal(status.json.budget.usd.limit, 20000000);
+  const shown = await company.hq('status', { env: { LC_ALL: 'C.UTF-8' } });
+  assert.match(shown.stdout, /wait chain: manager → auditor → webster/);
+  assert.match(shown.stdout, /\$0\.\d+ of \$20 today/);
+  assert.match(shown.stdout, /manager +waiting: auditor \(t-/);
+
+  const auditor = (await items()).find((item) => item.agent === 'auditor');
+  const detail = await company.hq('task', 'show', auditor.id);
+  assert.match(detail.stdout, /asked others webster t-\S+ working: forever/);
+  assert.match(detail.stdout, /refused +not_allowed: auditor may not delegate to manager/);
+  assert.match(detail.stdout, /waits for +webster t-/);
+  assert.equal((await company.hq('task', 'show', auditor.id, '--json')).json.task.refusals[0].code, 'not_allowed');
+
+  for (const by of ['agent', 'model', 'task', 'day']) {
+    const usage = await company.hq('usage', '--by', by, '--json');
+    assert.equal(usage.json.by, by);
+    assert.ok(usage.json.items.reduce((sum, item) => sum + item.calls, 0) >= 3, usage.stdout);
+    assert.match((await company.hq('usage', '--by', by)).stdout, /CALLS[^]*\$0\.\d+/);
+  }
+  assert.equal((await company.hq('usage', '--since', '7d', '--json')).json.items.length, 3);
+  const wrong = await company.hq('usage', '--by', 'agnet');
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /--by agent/);
+
+  assert.equal((await company.hq('task', 'cancel', id)).code, 0);
+  assert.equal((await company.hq('task', 'wait', id)).code, 1);
+  await until('all of it ends', async () => (await items()).every((item) => ['done', 'failed', 'cancelled'].includes(item.state)));
+  assert.equal((await company.hq('task', 'tree', 't-nowhere')).code, 2);
+  await company.check();
+});
+
 // ---- inside an agent's exec ----
 
 const say = async (company, command) => {
