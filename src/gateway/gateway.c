@@ -17,6 +17,7 @@
 #include "config/secret.h"
 #include "gateway/gateway.h"
 #include "gateway/hooks.h"
+#include "gateway/program_links.h"
 #include "gateway/shared_files.h"
 #include "gateway/worker.h"
 #include "model/model.h"
@@ -133,7 +134,7 @@ static int make_folders(struct gateway *gateway, struct err *err)
     for (size_t i = 0; i < 2; i++)
         if (folder_make(folders[i], err) < 0)
             return -1;
-    if (links_make(gateway->runtime.bin_dir, err) < 0)
+    if (program_links_make(gateway->runtime.bin_dir, err) < 0)
         return -1;
     return shared_files_make(gateway->runtime.config, agent, err);
 }
