@@ -1,7 +1,6 @@
 /* One line, made anew for every request and never recorded: it would age in the transcript. */
 #include "agent/context.h"
 #include "base/buf.h"
-#include "base/json.h"
 #include "base/time.h"
 #include "wire/task.h"
 
@@ -19,13 +18,12 @@ static void put_time(const struct context *context, struct buf *out)
 
 static void put_budget(const struct context *context, struct buf *out)
 {
-    int64_t micro = json_get_int(context->budget, "micro_usd", -1);
-    int64_t tokens = json_get_int(context->budget, "tokens", -1);
+    int64_t micro = context->money_left;
     if (micro >= 0)
         buf_printf(out, " Money left: %lld.%04lld USD.", (long long)(micro / MICRO),
                    (long long)(micro % MICRO / 100));
-    if (tokens >= 0)
-        buf_printf(out, " Tokens left: %lld.", (long long)tokens);
+    if (context->tokens_left >= 0)
+        buf_printf(out, " Tokens left: %lld.", (long long)context->tokens_left);
 }
 
 json_t *context_note(const struct context *context)

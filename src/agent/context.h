@@ -11,9 +11,9 @@ enum { CONTEXT_BYTES = 400 }; /* more than any note is long: counted before a ca
 
 struct context {
     const struct task *task;
-    const json_t *budget; /* what is left: {"micro_usd"?,"tokens"?}; NULL: nobody counts */
-    int64_t now;          /* the hub's clock in ms */
-    int64_t depth_limit;  /* 0: none */
+    int64_t money_left, tokens_left; /* micro-USD, tokens; -1: nobody counts */
+    int64_t now;                     /* the hub's clock in ms */
+    int64_t depth_limit;             /* 0: none */
 };
 
 /* A new message of role "system": time left, money and tokens left, depth. What is unlimited is not

@@ -1,10 +1,12 @@
 /* Reads records, decides nothing else: the same records always give the same next act. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/fold.h"
 #include "agent/quote.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "wire/call.h"
 
@@ -124,6 +126,19 @@ static json_t *tool_message(const json_t *call)
     return message;
 }
 
+/* More calls than one answer may have: those that did not run are named by their number. */
+static void add_left_out(const json_t *answer, json_t *messages)
+{
+    char text[160];
+    int64_t count = json_get_int(answer, "calls_left_out", 0);
+    if (count <= 0)
+        return;
+    snprintf(text, sizeof(text),
+             "[runtime] %lld more tool calls of your answer did not run: at most %d are allowed in one.",
+             (long long)count, LIMIT_TOOL_CALLS_PER_STEP);
+    json_array_append_new(messages, json_pack("{s:s,s:s}", "role", "system", "text", text));
+}
+
 /* Nothing of a step is shown to the model before all of its results are there. */
 static bool step_is_complete(const json_t *calls, int64_t step)
 {
@@ -144,6 +159,7 @@ void fold_messages(const json_t *calls, json_t *messages)
         json_array_append_new(messages, assistant_message(json_object_get(model, "response")));
         for (int64_t idx = 1; fold_find(calls, step, idx); idx++)
             json_array_append_new(messages, tool_message(fold_find(calls, step, idx)));
+        add_left_out(json_object_get(model, "response"), messages);
     }
 }
 

@@ -58,6 +58,8 @@ static json_t *model_record(struct turn *turn, int64_t step, struct model_answer
 {
     int64_t cost =
         models_cost(turn->runtime->models, model_reference(turn), &answer->usage);
+    turn->spent_micro_usd += cost > 0 ? cost : 0;
+    turn->spent_tokens += answer->usage.in + answer->usage.out;
     return json_pack("{s:I,s:i,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I}", "step", (json_int_t)step,
                      "idx", 0, "kind", "model", "name", model_reference(turn), "state",
                      CALL_RECORDED, "response", answer->message, "tokens_in",
@@ -72,8 +74,12 @@ static enum turn_go record_answer(struct turn *turn, int64_t step, struct model_
 {
     json_t *call = model_record(turn, step, answer);
     json_t *wanted = json_object_get(answer->message, "tool_calls");
+    size_t asked = json_array_size(wanted);
     while (json_array_size(wanted) > LIMIT_TOOL_CALLS_PER_STEP)
         json_array_remove(wanted, json_array_size(wanted) - 1);
+    if (asked > json_array_size(wanted))
+        json_object_set_new(answer->message, "calls_left_out",
+                            json_integer((json_int_t)(asked - json_array_size(wanted))));
     report_record(&turn->report, json_copy(call));
     turn_remember(turn, call);
     if (json_array_size(wanted) > 0)
@@ -111,6 +117,13 @@ static enum turn_go model_failed(struct turn *turn, int64_t step, enum model_out
     }
 }
 
+/* -1: nobody counts. */
+static int64_t left_of(const json_t *budget, const char *unit, int64_t spent)
+{
+    int64_t left = json_get_int(budget, unit, -1);
+    return left < 0 ? -1 : left > spent ? left - spent : 0;
+}
+
 static enum turn_go call_model(struct turn *turn, int64_t step)
 {
     const char *name;
@@ -121,8 +134,13 @@ static enum turn_go call_model(struct turn *turn, int64_t step)
     if (!model)
         return model_failed(turn, step, MODEL_REFUSED, 0);
     json_t *messages = turn_messages(turn);
-    struct context context = {&turn->task, turn->budget, turn_now(turn),
-                              turn->runtime->config->limit_depth};
+    struct context context = {
+        .task = &turn->task,
+        .money_left = left_of(turn->budget, "micro_usd", turn->spent_micro_usd),
+        .tokens_left = left_of(turn->budget, "tokens", turn->spent_tokens),
+        .now = turn_now(turn),
+        .depth_limit = turn->runtime->config->limit_depth,
+    };
     json_array_append_new(messages, context_note(&context));
     struct model_request request = {
         .model = name,

@@ -2,6 +2,7 @@
 #include "agent/turn.h"
 #include "agent/turn_state.h"
 #include "base/crash.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -34,14 +35,34 @@ enum turn_go turn_settle(struct turn *turn, const struct report_answer *answer)
     return TURN_GO_ENDED;
 }
 
+/* A rule says no to the whole batch: another try may find things changed, and a count ends it. */
+static enum turn_go give_up_try(struct turn *turn)
+{
+    struct report_answer answer;
+    const char *class = str_eq(turn->err.code, "loop") ? "loop" : "failed";
+    const char *why = arena_strdup(&turn->arena, turn->err.message);
+    log_warn("task %s: the hub refuses a report: %s", turn->task.id, why);
+    report_fail(&turn->report, class, why);
+    turn->end = TURN_GIVEN_BACK;
+    if (turn_try_send(turn, &answer) != HUB_OK)
+        return TURN_GO_STOP;
+    enum turn_go go = turn_settle(turn, &answer);
+    return go == TURN_GO_ON ? TURN_GO_ENDED : go;
+}
+
 enum turn_go turn_send(struct turn *turn)
 {
     struct report_answer answer;
     enum hub_outcome outcome = turn_try_send(turn, &answer);
     if (outcome == HUB_OK)
         return turn_settle(turn, &answer);
-    if (outcome != HUB_LOST)
+    if (outcome == HUB_REFUSED) {
+        enum turn_go go = give_up_try(turn);
+        if (go != TURN_GO_STOP)
+            return go;
+    } else if (outcome != HUB_LOST) {
         log_warn("task %s: the hub did not take a report: %s", turn->task.id, turn->err.message);
+    }
     turn_control_stop(turn->control, STOP_LOST);
     return TURN_GO_STOP;
 }

@@ -33,6 +33,7 @@ struct turn {
     json_t *tools;         /* the catalogue, cut by the task's grant */
     const char *const *grant; /* tools that the task may use at most; NULL: all of its agent */
     const json_t *budget;  /* what was left at the claim ({"micro_usd"?,"tokens"?}); may be NULL */
+    int64_t spent_micro_usd, spent_tokens; /* of it since */
     int64_t clock_ahead;   /* the hub's clock minus our boot clock */
     char *prompt;          /* the system prompt this turn is pinned to */
     char prompt_hash[65];

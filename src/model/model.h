@@ -16,7 +16,7 @@ struct fetch_cancel;
 struct model;
 
 /* Messages are neutral JSON (what transcripts and records hold):
- *   {"role":"user","text":…}
+ *   {"role":"user","text":…}    {"role":"system","text":…}: a note of the runtime, not the user
  *   {"role":"assistant","text":…|null,"thinking":…?,"tool_calls":[{"id","name","arguments":{}}]?}
  *   {"role":"tool","call_id","name","text","is_error":bool}
  * Tools: [{"name","description","parameters":JSON Schema}]
