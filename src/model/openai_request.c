@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -52,6 +53,22 @@ static json_t *message_out(const json_t *message, const char *provider)
     return NULL;
 }
 
+/* A note of the runtime goes to the end of the message before it: many servers refuse a system message
+ * that is not the first. False: there is none that could take it. */
+static bool add_note(json_t *list, const json_t *note)
+{
+    struct buf text = {0};
+    json_t *last = json_array_get(list, json_array_size(list) - 1);
+    const char *role = json_get_text(last, "role", "");
+    const char *before = json_get_text(last, "content", NULL);
+    if (!before || (!str_eq(role, "user") && !str_eq(role, "tool")))
+        return false;
+    buf_printf(&text, "%s\n\n%s", before, json_get_text(note, "text", ""));
+    json_object_set_new(last, "content", json_text(text.bytes, text.len));
+    buf_fini(&text);
+    return true;
+}
+
 static json_t *messages_out(const struct model_request *request, const char *provider,
                             struct err *err)
 {
@@ -62,6 +79,8 @@ static json_t *messages_out(const struct model_request *request, const char *pro
                                               json_text(request->system, strlen(request->system))));
     json_array_foreach(request->messages, i, message)
     {
+        if (str_eq(json_get_text(message, "role", ""), "system") && add_note(list, message))
+            continue;
         json_t *out = message_out(message, provider);
         if (!out) {
             err_set(err, "bad_message",

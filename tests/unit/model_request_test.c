@@ -31,10 +31,30 @@ static void thinking_becomes_reasoning_effort(void **state)
     json_decref(messages);
 }
 
+/* Servers look at the last message, and some refuse a system message there. */
+static void a_note_joins_the_message_before_it(void **state)
+{
+    struct err err;
+    struct openai_dialect dialect = {.provider = "local", .max_tokens = 100};
+    json_t *messages =
+        json_pack("[{s:s,s:s},{s:s,s:s,s:s},{s:s,s:s},{s:s,s:s}]", "role", "user", "text", "x",
+                  "role", "tool", "call_id", "c1", "text", "result", "role", "system", "text", "one",
+                  "role", "system", "text", "two");
+    struct model_request request = {.model = "m", .system = "s", .messages = messages};
+    json_t *body = openai_request(&request, &dialect, &err);
+    const json_t *sent = json_object_get(body, "messages");
+    assert_int_equal(json_array_size(sent), 3);
+    assert_string_equal(json_get_text(json_array_get(sent, 2), "tool_call_id", ""), "c1");
+    assert_string_equal(json_get_text(json_array_get(sent, 2), "content", ""), "result\n\none\n\ntwo");
+    json_decref(body);
+    json_decref(messages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thinking_becomes_reasoning_effort),
+        cmocka_unit_test(a_note_joins_the_message_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
