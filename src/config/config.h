@@ -112,6 +112,8 @@ const struct config_model *config_model(const struct config *config, const char 
 /* May `caller` ask `target` (agent ids)? Its `delegates` decide: "!x" wins whatever the order;
  * itself always. */
 bool config_may_delegate(const struct config *config, const char *caller, const char *target);
+/* The same of two agents that were found already: for looks at many. */
+bool config_agent_may_delegate(const struct config_agent *from, const struct config_agent *to);
 const struct config_webhook *config_webhook(const struct config *config, const char *name);
 
 /* The same for a destination, "webhook:NAME"; NULL where it is none of the company's. */

@@ -203,13 +203,9 @@ const struct config_webhook *config_destination(const struct config *config,
     return config_webhook(config, destination + strlen(WEBHOOK_PREFIX));
 }
 
-bool config_may_delegate(const struct config *config, const char *caller, const char *target)
+bool config_agent_may_delegate(const struct config_agent *from, const struct config_agent *to)
 {
-    const struct config_agent *from = config_agent(config, caller);
-    const struct config_agent *to = config_agent(config, target);
-    bool allowed = from && from == to;
-    if (!from || !to)
-        return false;
+    bool allowed = from == to;
     for (const char *const *word = from->delegates; *word; word++) {
         bool denies = **word == '!';
         const char *whom = *word + denies;
@@ -220,6 +216,13 @@ bool config_may_delegate(const struct config *config, const char *caller, const 
         allowed = true;
     }
     return allowed;
+}
+
+bool config_may_delegate(const struct config *config, const char *caller, const char *target)
+{
+    const struct config_agent *from = config_agent(config, caller);
+    const struct config_agent *to = config_agent(config, target);
+    return from && to && config_agent_may_delegate(from, to);
 }
 
 static bool texts_equal(const char *const *a, const char *const *b)

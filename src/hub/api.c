@@ -223,8 +223,12 @@ enum http_verdict api_task(struct hub *hub, struct http_request *request,
     if (count == 2 && !str_eq(found[0].id, prefix))
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
-    if (count == 0 || !api_may_read(hub, request, &found[0]))
+    if (count == 0)
         return no_task(request, response, prefix);
+    if (!api_may_read(hub, request, &found[0])) {
+        api_remember_unseen(hub, request, found[0].id);
+        return no_task(request, response, prefix);
+    }
     *task = found[0];
     return HTTP_PASS;
 }

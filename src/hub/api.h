@@ -60,6 +60,9 @@ enum http_verdict api_lost(struct hub *hub, struct http_request *request,
 void api_remember_refusal(struct hub *hub, struct http_request *request, const char *task,
                           const struct outcome *outcome);
 
+/* … and where somebody named a task that is not theirs, and was told that there is none. */
+void api_remember_unseen(struct hub *hub, struct http_request *request, const char *task);
+
 /* Parses the body as an object. NULL: *response holds the 400. */
 json_t *api_body(struct http_request *request, struct http_response *response);
 

@@ -46,6 +46,13 @@ void api_remember_refusal(struct hub *hub, struct http_request *request, const c
         remember(hub, request, task, lost ? "lost" : outcome->code, outcome->message);
 }
 
+void api_remember_unseen(struct hub *hub, struct http_request *request, const char *task)
+{
+    remember(
+        hub, request, task, "unknown_task",
+        arena_printf(&request->arena, "%s may not see task %s", api_caller(request)->name, task));
+}
+
 enum http_verdict api_forbid(struct hub *hub, struct http_request *request,
                              struct http_response *response, const char *task, const char *format,
                              ...)

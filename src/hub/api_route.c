@@ -8,6 +8,8 @@
 #include "hub/routing.h"
 #include "hub/routing_snapshot.h"
 
+enum { CANDIDATES_SHOWN = 50 /* best first; the rest is counted */ };
+
 /* An agent asks for itself; a person may ask how it is for an agent. HTTP_PASS: *caller is an id or
  * NULL. */
 static enum http_verdict on_behalf(struct hub *hub, struct http_request *request,
@@ -51,7 +53,7 @@ enum http_verdict api_route(void *ctx, struct http_request *request, struct http
         verdict = api_unavailable(request, response, &err);
         goto out;
     }
-    json_t *answer = route_to_json(&decision, LIMIT_LIST);
+    json_t *answer = route_to_json(&decision, CANDIDATES_SHOWN);
     if (decision.able == 0)
         json_set_text(answer, "reason", route_refusal(&query, &decision, &request->arena));
     verdict = http_json(request, response, 200, answer);

@@ -27,8 +27,8 @@ enum {
 
 struct matching {
     const struct route_query *query;
-    const struct route_words *words; /* of the query's text; NULL: a capability is looked for */
-    struct arena *arena;
+    const struct config_agent *caller; /* NULL: a person */
+    const struct route_words *words;   /* of the query's text; NULL: a capability is looked for */
 };
 
 struct matches {
@@ -81,26 +81,27 @@ static bool path_has(const json_t *path, const char *agent)
     return false;
 }
 
-/* May the agent be asked although it is on the path already? */
-static bool may_revisit(const struct route_query *query, const char *agent)
+/* May it be asked although it is on the path already? */
+static bool may_revisit(const struct config_agent *caller, const char *agent)
 {
-    const struct config_agent *caller = config_agent(query->config, query->caller);
     return caller && caller->revisits && str_in(agent, caller->revisits);
 }
 
 /* Why not, as words for people; NULL: it can be. */
-static const char *excluded(const struct route_query *query, const struct route_agent *agent,
+static const char *excluded(const struct matching *matching, const struct route_agent *agent,
                             const struct matches *matches)
 {
+    const struct route_query *query = matching->query;
+    const struct config_agent *caller = matching->caller;
     const char *id = agent->config->id;
     if (matches->count == 0)
         return query->capability ? "it does not have this capability"
                                  : "no word of the text is one of its own";
-    if (query->caller && str_eq(query->caller, id))
+    if (caller == agent->config)
         return "it is the one that asks";
-    if (query->caller && !config_may_delegate(query->config, query->caller, id))
+    if (caller && !config_agent_may_delegate(caller, agent->config))
         return "the caller may not delegate to it";
-    if (path_has(query->path, id) && !may_revisit(query, id))
+    if (path_has(query->path, id) && !may_revisit(caller, id))
         return "it is on the path of this request already";
     if (agent->paused)
         return "it is paused";
@@ -152,10 +153,11 @@ static int compare(const void *left, const void *right)
 void route_decide(const struct route_query *query, const struct route_agent *agents, size_t count,
                   struct arena *arena, struct route_decision *decision)
 {
-    struct matching matching = {query, NULL, arena};
+    struct matching matching = {.query = query,
+                                .caller = config_agent(query->config, query->caller)};
     int64_t cheapest = cheapest_of(agents, count);
     if (!query->capability)
-        matching.words = route_words_of(query->text ? query->text : "", arena);
+        matching.words = route_words_open(query->text ? query->text : "");
     *decision = (struct route_decision){.count = count};
     decision->candidates = arena_alloc(arena, (count + 1) * sizeof(*decision->candidates));
     const char *names[MATCHES_SHOWN + 1];
@@ -167,10 +169,11 @@ void route_decide(const struct route_query *query, const struct route_agent *age
         candidate->agent = &agents[i];
         candidate->matched = arena_alloc(arena, (matches.count + 1) * sizeof(*names));
         memcpy((void *)candidate->matched, names, (matches.count + 1) * sizeof(*names));
-        candidate->excluded = excluded(query, &agents[i], &matches);
+        candidate->excluded = excluded(&matching, &agents[i], &matches);
         candidate->score = candidate->excluded ? 0 : score(&agents[i], &matches, cheapest);
         decision->able += !candidate->excluded;
     }
+    route_words_close((struct route_words *)matching.words);
     if (count > 0)
         qsort(decision->candidates, count, sizeof(*decision->candidates), compare);
 }

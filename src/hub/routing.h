@@ -64,7 +64,8 @@ const char *route_refusal(const struct route_query *query, const struct route_de
  * whole words, simple English stems). For a term of several words *part says whether one of four
  * letters or more is there. */
 struct route_words;
-struct route_words *route_words_of(const char *text, struct arena *arena);
+struct route_words *route_words_open(const char *text);
+void route_words_close(struct route_words *words);
 bool route_words_have(const struct route_words *words, const char *term, bool *part);
 
 #endif

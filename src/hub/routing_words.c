@@ -1,28 +1,31 @@
 /* Words of a text, folded and cut to their stems, and whether a term is among them. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "hub/routing.h"
 
-enum { STEM = 4 /* letters that must be left of a word: "rest" is no form of "r" */ };
+enum {
+    STEM = 4,      /* letters that must be left of a word: "rest" is no form of "r" */
+    WORD_MAX = 64, /* longer ones are cut: the longest English word has 45 */
+};
 
 struct route_words {
-    const char **stems; /* sorted by nothing: a text that is routed has some dozens */
-    size_t count;
+    struct map stems;
 };
 
 /* Letters of other alphabets are bytes from 0x80 on; they are words, too. */
+static char folded(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static bool is_word_byte(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
-}
-
-static bool is_digit_or_upper_half(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || c >= 0x80;
 }
 
 static void cut_suffix(char *word)
@@ -44,56 +47,54 @@ static void cut_suffix(char *word)
         word[len - 1] = '\0'; /* planning, plan */
 }
 
-/* The next word as its stem; NULL at the end. *text is lower case and moves on. */
-static char *next_stem(const char **text, struct arena *arena, size_t *letters)
+/* The next word as its stem; false at the end. *letters is how long the word was. */
+static bool next_stem(const char **text, char stem[WORD_MAX], size_t *letters)
 {
     const char *at = *text;
-    while (*at && !is_word_byte((unsigned char)*at))
+    size_t len = 0;
+    while (*at && !is_word_byte((unsigned char)folded(*at)))
         at++;
     const char *start = at;
-    while (is_word_byte((unsigned char)*at))
-        at++;
+    for (; is_word_byte((unsigned char)folded(*at)); at++)
+        if (len < WORD_MAX - 1)
+            stem[len++] = folded(*at);
+    stem[len] = '\0';
     *text = at;
     *letters = (size_t)(at - start);
-    if (at == start)
-        return NULL;
-    char *word = arena_memdup(arena, start, *letters);
-    if (!is_digit_or_upper_half((unsigned char)word[*letters - 1]))
-        cut_suffix(word);
-    return word;
+    if (len > 0 && stem[len - 1] >= 'a' && stem[len - 1] <= 'z')
+        cut_suffix(stem);
+    return len > 0;
 }
 
-struct route_words *route_words_of(const char *text, struct arena *arena)
+struct route_words *route_words_open(const char *text)
 {
-    size_t len = str_utf8_cut(text, strlen(text), LIMIT_ROUTE_TEXT), letters;
-    const char *at = str_lower(arena, arena_memdup(arena, text, len));
-    struct route_words *words = arena_alloc(arena, sizeof(*words));
-    words->stems = arena_alloc(arena, (len / 2 + 1) * sizeof(*words->stems));
-    for (char *stem; (stem = next_stem(&at, arena, &letters));)
-        words->stems[words->count++] = stem;
+    struct route_words *words = mem_zalloc(sizeof(*words));
+    const char *end = text + str_utf8_cut(text, strlen(text), LIMIT_ROUTE_TEXT);
+    char stem[WORD_MAX];
+    size_t letters;
+    for (const char *at = text; at < end && next_stem(&at, stem, &letters);)
+        map_put(&words->stems, stem, words);
     return words;
 }
 
-static bool has_stem(const struct route_words *words, const char *stem)
+void route_words_close(struct route_words *words)
 {
-    for (size_t i = 0; i < words->count; i++)
-        if (strcmp(words->stems[i], stem) == 0)
-            return true;
-    return false;
+    if (!words)
+        return;
+    map_fini(&words->stems);
+    free(words);
 }
 
 bool route_words_have(const struct route_words *words, const char *term, bool *part)
 {
-    struct arena arena = {0};
-    const char *at = str_lower(&arena, term);
+    char stem[WORD_MAX];
     size_t letters, count = 0, have = 0;
     *part = false;
-    for (char *stem; (stem = next_stem(&at, &arena, &letters)); count++) {
-        if (!has_stem(words, stem))
+    for (const char *at = term; next_stem(&at, stem, &letters); count++) {
+        if (!map_get(&words->stems, stem))
             continue;
         have++;
         *part |= letters >= STEM;
     }
-    arena_fini(&arena);
     return count > 0 && have == count;
 }
