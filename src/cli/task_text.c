@@ -100,9 +100,11 @@ int task_print_result(const struct invocation *invocation, const json_t *answer)
         return code;
     }
     const char *id = json_get_text(task, "id", "");
-    fprintf(stderr, "hq: %s gave no result: %s (%s after %d tries). No result was made up.\n",
+    const char *state = json_get_text(task, "state", "");
+    int tries = (int)task_tries(task);
+    fprintf(stderr, "hq: %s gave no result: %s (%s after %d %s). No result was made up.\n",
             json_get_text(task, "agent", ""), json_get_text(task, "failure_message", "no reason"),
-            json_get_text(task, "state", ""), (int)task_tries(task));
+            str_eq(state, "timed_out") ? "timed out" : state, tries, tries == 1 ? "try" : "tries");
     fprintf(stderr, "    see: hq task show %s --full · again: hq task retry %s\n",
             task_short_id(id, invocation->arena), task_short_id(id, invocation->arena));
     return code;

@@ -164,6 +164,8 @@ static int wait_any(struct operator_line *line, int64_t until, json_t *items)
     if (code == COMMAND_OK) {
         show(line->invocation, answer, items);
         code = task_exit_code(answer);
+    } else if (code == COMMAND_TIMEOUT || code == COMMAND_INTERRUPTED) {
+        output_note(line->invocation, "the work goes on; come back with the same command");
     }
     json_decref(answer);
     return code;
