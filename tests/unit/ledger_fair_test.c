@@ -103,6 +103,26 @@ static void a_restart_keeps_the_order(void **state)
     case_assert_clean(c);
 }
 
+/* Those who had their turn have ended: nothing but the queue itself tells how far it was. */
+static void a_restart_knows_the_round_by_who_waits(void **state)
+{
+    struct ledger_case *c = *state;
+    char id[16];
+    case_register(c, "ada", "n1");
+    submit_many(c, "t-a", 20, 1);
+    for (int i = 1; i <= 10; i++) {
+        snprintf(id, sizeof(id), "t-a-%d", i);
+        assert_int_equal(case_finish(c, id, claim(c, id)->fence, "1"), LEDGER_OK);
+    }
+    case_restart(c);
+    submit_many(c, "t-b", 3, 1);
+    claim(c, "t-a-11");
+    claim(c, "t-b-1");
+    claim(c, "t-a-12");
+    claim(c, "t-b-2");
+    case_assert_clean(c);
+}
+
 static void who_comes_back_is_next(void **state)
 {
     struct ledger_case *c = *state;
@@ -196,6 +216,7 @@ int main(void)
         CASE(a_flood_of_one_request_starves_no_other),
         CASE(many_at_once_come_in_the_same_order),
         CASE(a_restart_keeps_the_order),
+        CASE(a_restart_knows_the_round_by_who_waits),
         CASE(who_comes_back_is_next),
         CASE(many_that_are_not_due_are_passed),
         CASE(the_less_urgent_grow_old),
