@@ -309,7 +309,7 @@ static int count_tree(struct audit *audit, const char *id, struct tree_sum *sum)
     return rc;
 }
 
-/* What a tree's budget has set aside is what its tasks have. */
+/* A tree's budget has set aside what its tasks have, and what a tree has that took its place. */
 static int check_aside(struct audit *audit, const char *owner, const char *unit, int64_t aside)
 {
     struct budget row = {.id = arena_printf(&audit->scratch, "%s/%s", owner, unit)};
@@ -318,7 +318,7 @@ static int check_aside(struct audit *audit, const char *owner, const char *unit,
         return -1;
     if (rc == LEDGER_NONE)
         finding(audit, "Tree %s has no budget %s.", owner, row.id);
-    else if (row.reserved != aside)
+    else if (row.reserved < aside)
         finding(audit, "Budget %s has %lld reserved; the tasks of its tree hold %lld.", row.id,
                 (long long)row.reserved, (long long)aside);
     return 0;

@@ -5,9 +5,9 @@
 #include "base/map.h"
 #include "base/str.h"
 
-/* One budget row, by its events. */
+/* One budget row, by its events; and what the tasks below it hold. */
 struct book {
-    int64_t reserved, spent;
+    int64_t reserved, spent, held;
 };
 
 struct books {
@@ -65,6 +65,23 @@ static void read_stream(struct books *books, const char *stream)
     }
 }
 
+/* What a task has set aside stands in every row of its chain. */
+static void read_task(struct books *books, const struct task *task)
+{
+    static const char *const suffixes[] = {"usd", "tokens"};
+    const int64_t held[] = {task->reserved_micro_usd, task->reserved_tokens};
+    struct arena *arena = &books->c->arena;
+    for (int unit = 0; unit < 2 && task->budget; unit++) {
+        struct budget row = {.parent = arena_printf(arena, "%s/%s", task->budget, suffixes[unit])};
+        while (row.parent) {
+            row = (struct budget){.id = row.parent};
+            assert_int_equal(
+                ledger_get(books->c->ledger, &budget_record, &row, arena, &books->c->err), 0);
+            book_of(books, row.id)->held += held[unit];
+        }
+    }
+}
+
 void case_assert_books(struct ledger_case *c)
 {
     struct books books = {.c = c};
@@ -74,12 +91,17 @@ void case_assert_books(struct ledger_case *c)
     assert_int_equal(
         ledger_query(c->ledger, LIST_TASKS, NULL, NULL, 0, 0, &c->arena, &rows, &count, &c->err),
         0);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         read_stream(&books, ((struct task *)rows)[i].id);
+        read_task(&books, &((struct task *)rows)[i]);
+    }
     for (size_t at = 0; map_next(&books.rows, &at, &id, &value);) {
         struct budget row = {.id = id};
         const struct book *book = value;
         assert_int_equal(ledger_get(c->ledger, &budget_record, &row, &c->arena, &c->err), 0);
+        if (row.reserved != book->held)
+            fail_msg("%s has %lld reserved; the tasks hold %lld", id, (long long)row.reserved,
+                     (long long)book->held);
         if (row.reserved != book->reserved || row.spent != book->spent)
             fail_msg("%s: %lld reserved and %lld spent; its events say %lld and %lld", id,
                      (long long)row.reserved, (long long)row.spent, (long long)book->reserved,

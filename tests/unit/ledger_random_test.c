@@ -1,7 +1,8 @@
 /* Random work by random workers: whatever they do, in whatever order, the promises hold.
  *
  * Checked after every step: fences only go up, what has ended stays as it is, a lane lets out one
- * open task, a write with an old fence is refused. At the end everything has ended (so nobody
+ * open task, a write with an old fence is refused, no budget holds more than its limit, a provider
+ * has as many calls as it may. At the end everything has ended (so nobody
  * waited in a circle), with one handoff each and every call answered once, and the check finds
  * nothing. A failure names its seed. */
 #include "ledger_case.h"
@@ -10,7 +11,7 @@
 
 #include "base/str.h"
 
-enum { STEPS = 300, TASKS = 96, HOLDS = 256, AGENTS = 3, SESSIONS = 3, SIGNALS = 4 };
+enum { PLACES = 2, STEPS = 300, TASKS = 96, HOLDS = 256, AGENTS = 3, SESSIONS = 3, SIGNALS = 4 };
 
 struct seen {
     char id[16];
@@ -90,6 +91,9 @@ static void act_submit(struct world *w)
     struct op op = {.type = OP_SUBMIT, .task = &task};
     if (roll(w, 2))
         op.root_limits = "{\"depth\":3,\"tasks\":12,\"live\":8,\"fan_out\":4}";
+    struct root_budget budget = {.company = "company:now", .company_limit = {6000, -1}};
+    budget.limit = (struct amount){roll(w, 3) ? roll(w, 1000) : -1, roll(w, 2) ? 2000 : -1};
+    op.root_budget = roll(w, 4) ? &budget : NULL;
     int rc = case_op(w->c, op);
     assert_true(rc == LEDGER_OK || rc == LEDGER_REFUSED);
     w->task_count += rc == LEDGER_OK;
@@ -159,12 +163,34 @@ static int write_delegate(struct world *w, const struct hold *hold)
     return rc;
 }
 
+/* The model call of a step: asked for, answered within what was set aside, or turned away. */
+static int write_model(struct world *w, const struct hold *hold)
+{
+    const char *id = w->tasks[hold->task].id;
+    const struct task *task = case_task(w->c, id);
+    struct amount most = {task->reserved_micro_usd, task->reserved_tokens};
+    struct call call = {.step = hold->fence};
+    struct op drop = {.type = OP_CALL_DROP, .task_id = id, .fence = hold->fence, .call = &call};
+    switch (roll(w, 5)) {
+    case 0:
+        return case_op(w->c, drop);
+    case 1:
+    case 2:
+        most.micro_usd = roll(w, 4) ? roll(w, (int)most.micro_usd + 1) : -1;
+        most.tokens = roll(w, (int)most.tokens + 1);
+        return case_answer(w->c, id, hold->fence, hold->fence, most);
+    default:
+        most = (struct amount){roll(w, 8) ? roll(w, 400) : -1, roll(w, 500)};
+        return case_reserve(w->c, id, hold->fence, hold->fence, most);
+    }
+}
+
 /* One write of a worker that holds, or once held, a task. */
 static int write_one(struct world *w, const struct hold *hold)
 {
     const char *id = w->tasks[hold->task].id;
     int64_t fence = hold->fence;
-    switch (roll(w, 14)) {
+    switch (roll(w, 21)) {
     case 8:
     case 9:
     case 10:
@@ -184,8 +210,11 @@ static int write_one(struct world *w, const struct hold *hold)
         return write_park(w, hold);
     case 5:
         return case_record(w->c, id, fence, 1, 1);
-    default:
+    case 6:
+    case 7:
         return case_intend(w->c, id, fence, 1, 1);
+    default:
+        return write_model(w, hold);
     }
 }
 
@@ -244,6 +273,18 @@ static void send_signal(struct world *w, int which)
     assert_int_equal(case_op(w->c, (struct op){.type = OP_EVENT, .event = &event}), LEDGER_OK);
 }
 
+static void open_gate(struct ledger_case *c)
+{
+    struct ledger_provider provider = {"m", PLACES, 0};
+    ledger_set_providers(c->ledger, &provider, 1);
+}
+
+static void act_restart(struct world *w)
+{
+    case_restart(w->c);
+    open_gate(w->c);
+}
+
 static void act(struct world *w)
 {
     int what = roll(w, 100);
@@ -266,7 +307,7 @@ static void act(struct world *w)
     else if (what < 99)
         case_pass(w->c, roll(w, 8000));
     else
-        case_restart(w->c);
+        act_restart(w);
 }
 
 static void check_task(struct world *w, struct seen *seen)
@@ -341,22 +382,38 @@ static void check_answers(struct world *w, const char *id)
                  (unsigned long long)w->seed, id, recorded, case_events(w->c, id, "call.recorded"));
 }
 
+static void check_places(struct world *w)
+{
+    int asking = 0;
+    for (int i = 0; i < w->task_count; i++)
+        asking += case_task(w->c, w->tasks[i].id)->provider != NULL;
+    if (asking > PLACES)
+        fail_msg("seed %llu: %d calls are open at once", (unsigned long long)w->seed, asking);
+}
+
 static void live(struct ledger_case *c, uint64_t seed)
 {
     struct world w = {.c = c, .seed = seed, .dice = seed * 0x9e3779b97f4a7c15u + 1};
+    open_gate(c);
     for (int step = 0; step < STEPS; step++) {
         act(&w);
         for (int i = 0; i < w.task_count; i++)
             check_task(&w, &w.tasks[i]);
         check_lanes(&w);
-        if (step % 25 == 0)
+        check_places(&w);
+        if (step % 25 == 0) {
+            case_assert_books(c);
             case_assert_clean(c);
+        }
         if (step % 10 == 0)
             arena_fini(&c->arena);
     }
     bring_to_an_end(&w);
     for (int i = 0; i < w.task_count; i++)
         check_answers(&w, w.tasks[i].id);
+    for (int i = 0; i < w.task_count; i++)
+        assert_int_equal(case_task(c, w.tasks[i].id)->reserved_tokens, 0);
+    case_assert_books(c);
     case_assert_clean(c);
 }
 
