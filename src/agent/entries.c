@@ -4,6 +4,7 @@
 
 #include "agent/entries.h"
 #include "agent/fold.h"
+#include "agent/verdict.h"
 #include "agent/quote.h"
 #include "base/arena.h"
 #include "base/hash.h"
@@ -142,6 +143,20 @@ static json_t *failure_entry(const json_t *task)
                      json_get_text(task, "finished_at", NULL), message);
 }
 
+/* Why the turn went on behind an answer that asked for no tool. */
+static void add_finding(const json_t *task, const json_t *call, json_t *entries)
+{
+    struct arena arena = {0};
+    const char *text = verdict_message(json_object_get(task, "result_schema"),
+                                       json_object_get(call, "response"), &arena);
+    if (text)
+        json_array_append_new(
+            entries, new_entry(json_get_text(task, "id", ""), json_get_int(call, "step", 0), -1,
+                               json_get_text(call, "recorded_at", NULL),
+                               json_pack("{s:s,s:[o]}", "role", "user", "content", text_block(text))));
+    arena_fini(&arena);
+}
+
 json_t *entries_of_turn(const json_t *item)
 {
     const json_t *task = json_object_get(item, "task");
@@ -151,14 +166,16 @@ json_t *entries_of_turn(const json_t *item)
         entries, new_entry(id, -1, 0, json_get_text(task, "created_at", NULL),
                            user_message(task)));
     size_t i;
-    const json_t *call;
-    json_array_foreach (json_object_get(item, "calls"), i, call) {
+    const json_t *call, *calls = json_object_get(item, "calls");
+    json_array_foreach (calls, i, call) {
         int64_t step = json_get_int(call, "step", 0), idx = json_get_int(call, "idx", 0);
         if (idx == 0 && !json_object_get(call, "response"))
             continue;
         json_t *message = idx == 0 ? assistant_message(call) : tool_message(call);
         json_array_append_new(
             entries, new_entry(id, step, idx, json_get_text(call, "recorded_at", NULL), message));
+        if (idx == 0 && i + 1 < json_array_size(calls))
+            add_finding(task, call, entries);
     }
     json_t *failure = failure_entry(task);
     if (failure)

@@ -4,6 +4,7 @@
 
 #include "agent/fold.h"
 #include "agent/quote.h"
+#include "agent/verdict.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -66,20 +67,58 @@ static bool open_tool(const json_t *calls, int64_t step, size_t count, struct fo
     return waits;
 }
 
+static bool is_report(const json_t *call)
+{
+    return str_eq(json_get_text(call, "name", ""), "report") &&
+           str_eq(json_get_text(call, "state", ""), CALL_RECORDED);
+}
+
 /* The first report of the step that was accepted, or NULL. */
 static const json_t *accepted_report(const json_t *calls, int64_t step, size_t count)
 {
     for (size_t i = 1; i <= count; i++) {
         const json_t *call = fold_find(calls, step, (int64_t)i);
-        if (str_eq(json_get_text(call, "name", ""), "report") &&
-            str_eq(json_get_text(call, "state", ""), CALL_RECORDED) &&
-            !json_get_bool(call, "is_error", false))
+        if (is_report(call) && !json_get_bool(call, "is_error", false))
             return call;
     }
     return NULL;
 }
 
-void fold_next(const json_t *calls, struct fold_next *next)
+/* Was the step's final word (of a step without an accepted report) not what it must be? */
+static bool is_misfit(const json_t *calls, const json_t *schema, int64_t step)
+{
+    const json_t *answer = json_object_get(fold_find(calls, step, 0), "response");
+    size_t wanted = json_array_size(json_object_get(answer, "tool_calls"));
+    for (size_t i = 1; i <= wanted; i++)
+        if (is_report(fold_find(calls, step, (int64_t)i)))
+            return true;
+    if (!answer)
+        return false;
+    struct arena arena = {0};
+    bool misfit = verdict_message(schema, answer, &arena) != NULL;
+    arena_fini(&arena);
+    return misfit;
+}
+
+/* What follows from the complete step: its final word ends the turn, or the model goes on. */
+static void judge(const json_t *calls, const json_t *schema, size_t wanted, struct fold_next *next)
+{
+    next->report = accepted_report(calls, next->step, wanted);
+    bool misfit = !next->report && is_misfit(calls, schema, next->step);
+    int misfits = misfit;
+    for (int64_t step = 0; misfit && step < next->step; step++)
+        misfits += is_misfit(calls, schema, step);
+    if (misfits >= VERDICT_CHANCES) {
+        next->what = FOLD_MALFORMED;
+    } else if (!misfit && (wanted == 0 || next->report)) {
+        next->what = FOLD_FINISH;
+    } else {
+        next->what = FOLD_ASK_MODEL;
+        next->step++;
+    }
+}
+
+void fold_next(const json_t *calls, const json_t *schema, struct fold_next *next)
 {
     memset(next, 0, sizeof(*next));
     int64_t step = last_step(calls);
@@ -95,12 +134,8 @@ void fold_next(const json_t *calls, struct fold_next *next)
     }
     next->answer = json_object_get(model, "response");
     size_t wanted = json_array_size(json_object_get(next->answer, "tool_calls"));
-    if (open_tool(calls, step, wanted, next))
-        return;
-    next->report = accepted_report(calls, step, wanted);
-    next->what = wanted > 0 && !next->report ? FOLD_ASK_MODEL : FOLD_FINISH;
-    if (next->what == FOLD_ASK_MODEL)
-        next->step = step + 1;
+    if (!open_tool(calls, step, wanted, next))
+        judge(calls, schema, wanted, next);
 }
 
 static json_t *assistant_message(const json_t *answer)
@@ -151,7 +186,18 @@ static bool step_is_complete(const json_t *calls, int64_t step)
                       &ignored);
 }
 
-void fold_messages(const json_t *calls, json_t *messages)
+/* Nobody asks on after an answer without tool calls, unless it was no acceptable result. */
+static void put_finding(const json_t *schema, const json_t *answer, json_t *messages)
+{
+    struct arena arena = {0};
+    const char *text = verdict_message(schema, answer, &arena);
+    if (text)
+        json_array_append_new(messages, json_pack("{s:s,s:o}", "role", "user", "text",
+                                                  json_text(text, strlen(text))));
+    arena_fini(&arena);
+}
+
+void fold_messages(const json_t *calls, const json_t *schema, json_t *messages)
 {
     int64_t last = last_step(calls);
     for (int64_t step = 0; step <= last && step_is_complete(calls, step); step++) {
@@ -160,6 +206,7 @@ void fold_messages(const json_t *calls, json_t *messages)
         for (int64_t idx = 1; fold_find(calls, step, idx); idx++)
             json_array_append_new(messages, tool_message(fold_find(calls, step, idx)));
         add_left_out(json_object_get(model, "response"), messages);
+        put_finding(schema, json_object_get(model, "response"), messages);
     }
 }
 

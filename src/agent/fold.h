@@ -12,6 +12,7 @@ enum fold_what {
     FOLD_RUN_TOOL,  /* the next tool call: step, idx, call */
     FOLD_WAIT,      /* only other tasks' answers lack: park for the waiting calls of `step` */
     FOLD_FINISH,    /* the last answer asked for nothing more, or reported: answer, report */
+    FOLD_MALFORMED, /* its final word did not do again: answer */
 };
 
 struct fold_next {
@@ -24,12 +25,15 @@ struct fold_next {
                            * text is the result */
 };
 
-/* Says what the turn does next from its records; pure, *next borrows from `calls`. */
-void fold_next(const json_t *calls, struct fold_next *next);
+/* Says what the turn does next from its records; pure, *next borrows from `calls`. A final word (a
+ * report, or an answer without tool calls) that does not do leads to the next model call once, then to
+ * FOLD_MALFORMED. `schema`: the task's result schema, NULL: any result will do. */
+void fold_next(const json_t *calls, const json_t *schema, struct fold_next *next);
 
 /* Appends what the records say to an array of model messages (model/model.h): assistant answers and
- * the results of their tools, complete steps only. */
-void fold_messages(const json_t *calls, json_t *messages);
+ * the results of their tools, complete steps only; behind an answer that was no acceptable result, why
+ * it was not. */
+void fold_messages(const json_t *calls, const json_t *schema, json_t *messages);
 
 /* Sums tokens and money over the calls: a new object for the handoff's `usage`. */
 json_t *fold_usage(const json_t *calls);

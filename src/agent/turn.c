@@ -25,6 +25,11 @@ int64_t turn_now(const struct turn *turn)
     return time_boot_ms() + turn->clock_ahead;
 }
 
+void turn_next(const struct turn *turn, struct fold_next *next)
+{
+    fold_next(turn->calls, turn->schema, next);
+}
+
 void turn_remember(struct turn *turn, json_t *call)
 {
     char now[TIME_TEXT];
@@ -50,9 +55,13 @@ json_t *turn_messages(struct turn *turn)
     json_t *data = turn->task.data ? json_loads(turn->task.data, 0, NULL) : NULL;
     const char *text = turn->task.instruction ? turn->task.instruction : "";
     text = quote_instruction(&turn->arena, text, data);
+    if (turn->schema)
+        text = arena_printf(&turn->arena,
+                            "%s\n\n[hq] The result of this task must fit this JSON Schema: %s", text,
+                            turn->task.result_schema);
     json_array_append_new(messages,
                           json_pack("{s:s,s:o}", "role", "user", "text", json_text(text, strlen(text))));
-    fold_messages(turn->calls, messages);
+    fold_messages(turn->calls, turn->schema, messages);
     json_decref(data);
     return messages;
 }
@@ -133,6 +142,9 @@ static int turn_init(struct turn *turn, const struct agent_runtime *runtime,
     turn->calls = json_deep_copy(json_object_get(claimed, "calls"));
     if (!turn->calls)
         turn->calls = json_array();
+    turn->schema = turn->task.result_schema
+                       ? json_loads(turn->task.result_schema, JSON_DECODE_ANY, NULL)
+                       : NULL;
     set_clock(turn, claimed);
     set_tools(turn);
     turn->budget = json_object_get(claimed, "budget");
@@ -148,6 +160,7 @@ static void turn_fini(struct turn *turn)
     json_decref(turn->calls);
     json_decref(turn->history);
     json_decref(turn->tools);
+    json_decref(turn->schema);
     report_fini(&turn->report);
     arena_fini(&turn->arena);
 }
@@ -155,7 +168,7 @@ static void turn_fini(struct turn *turn)
 static enum turn_go act(struct turn *turn)
 {
     struct fold_next next;
-    fold_next(turn->calls, &next);
+    turn_next(turn, &next);
     switch (next.what) {
     case FOLD_ASK_MODEL:
         return turn_ask_model(turn, &next);
@@ -165,6 +178,7 @@ static enum turn_go act(struct turn *turn)
         report_park_step(&turn->report, next.step);
         return turn_send_end(turn, TURN_PARKED);
     case FOLD_FINISH:
+    case FOLD_MALFORMED:
         turn_add_finish(turn, &next);
         return turn_send_end(turn, TURN_FINISHED);
     }

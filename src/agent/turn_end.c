@@ -3,7 +3,9 @@
 
 #include "agent/turn.h"
 #include "agent/turn_state.h"
+#include "agent/verdict.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -29,20 +31,68 @@ static json_t *new_handoff(struct turn *turn, const char *status, json_t *result
     return handoff;
 }
 
-void turn_add_finish(struct turn *turn, const struct fold_next *next)
+/* From a plain answer: complete, no confidence, its result the text (or what the text is as JSON). */
+static json_t *answer_handoff(struct turn *turn, const json_t *answer)
 {
-    const json_t *answer = next->answer;
-    const char *text = json_get_text(answer, "text", "");
-    const char *stop = json_get_text(answer, "stop", "stop");
+    const char *stop = json_get_text(answer, "stop", "stop"), *finding;
     bool cut = str_eq(stop, "length"), refused = str_eq(stop, "refused");
+    json_t *result = verdict_answer(turn->schema, answer, &turn->arena, &finding);
     json_t *handoff = new_handoff(turn, refused ? "failed" : cut ? "partial" : "complete",
-                                  json_text(text, strlen(text)));
+                                  result ? result : json_null());
     if (cut)
         json_set_text(handoff, "notes", "the answer was cut at the model's output limit");
     if (refused) {
         turn->failure_class = "refused";
         turn->failure_message = "the model refused to answer";
     }
+    return handoff;
+}
+
+/* From a report that was accepted; blocked and failed are failures of the task. */
+static json_t *report_handoff(struct turn *turn, const json_t *report)
+{
+    static const char *const keys[] = {"confidence", "notes", "artefacts"};
+    const json_t *said = json_object_get(json_object_get(report, "response"), "handoff");
+    const char *status = json_get_text(said, "status", "failed");
+    const char *notes = json_get_text(said, "notes", NULL);
+    json_t *result = json_object_get(said, "result");
+    json_t *handoff = new_handoff(turn, status, result ? json_incref(result) : json_null());
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        if (json_object_get(said, keys[i]))
+            json_object_set(handoff, keys[i], json_object_get(said, keys[i]));
+    if (str_eq(status, "blocked") || str_eq(status, "failed")) {
+        turn->failure_class = arena_strdup(&turn->arena, status);
+        turn->failure_message =
+            arena_strdup(&turn->arena, notes ? notes : "the agent reported no reason");
+    }
+    return handoff;
+}
+
+/* Why the last final word did not do, for people. */
+static const char *malformed_why(struct turn *turn, const struct fold_next *next)
+{
+    const char *finding = NULL;
+    size_t wanted = json_array_size(json_object_get(next->answer, "tool_calls"));
+    if (wanted == 0)
+        json_decref(verdict_answer(turn->schema, next->answer, &turn->arena, &finding));
+    for (size_t i = wanted; i > 0 && !finding; i--) {
+        const json_t *call = fold_find(turn->calls, next->step, (int64_t)i);
+        if (str_eq(json_get_text(call, "name", ""), "report"))
+            finding = json_get_text(json_object_get(call, "response"), "text", "");
+    }
+    return arena_printf(&turn->arena, "%d final words did not do; the last: %.*s", VERDICT_CHANCES,
+                        (int)str_utf8_cut(finding ? finding : "", strlen(finding ? finding : ""), 1500),
+                        finding ? finding : "");
+}
+
+void turn_add_finish(struct turn *turn, const struct fold_next *next)
+{
+    if (next->what == FOLD_MALFORMED) {
+        turn_add_failure(turn, "malformed", malformed_why(turn, next));
+        return;
+    }
+    json_t *handoff = next->report ? report_handoff(turn, next->report)
+                                   : answer_handoff(turn, next->answer);
     add_delivery(turn, handoff);
     report_finish(&turn->report, handoff, turn->failure_class, turn->failure_message);
 }
@@ -67,4 +117,23 @@ enum turn_go turn_retry(struct turn *turn, const char *failure_class, const char
     log_info("task %s: %s: %s", turn->task.id, failure_class, message);
     report_fail(&turn->report, failure_class, message);
     return turn_send_end(turn, TURN_GIVEN_BACK);
+}
+
+enum turn_go turn_follow(struct turn *turn)
+{
+    struct fold_next after;
+    turn_next(turn, &after);
+    if (turn_control_stopped(turn->control) != STOP_NONE)
+        return turn_send(turn);
+    if (after.what == FOLD_WAIT) {
+        report_park_step(&turn->report, after.step);
+        return turn_send_end(turn, TURN_PARKED);
+    }
+    if (after.what == FOLD_FINISH || after.what == FOLD_MALFORMED) {
+        turn_add_finish(turn, &after);
+        return turn_send_end(turn, TURN_FINISHED);
+    }
+    if (after.what == FOLD_ASK_MODEL && after.step < LIMIT_MODEL_STEPS)
+        turn_intend_model(turn, after.step);
+    return turn_send(turn);
 }

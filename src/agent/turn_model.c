@@ -85,10 +85,7 @@ static enum turn_go record_answer(struct turn *turn, int64_t step, struct model_
     if (json_array_size(wanted) > 0)
         return turn_intend_tools(turn, step, wanted) ? turn_send_end(turn, TURN_PARKED)
                                                      : turn_send(turn);
-    struct fold_next next;
-    fold_next(turn->calls, &next);
-    turn_add_finish(turn, &next);
-    return turn_send_end(turn, TURN_FINISHED);
+    return turn_follow(turn);
 }
 
 /* What the outcomes of a model call mean for the work (model.h). */

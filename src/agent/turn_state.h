@@ -30,6 +30,7 @@ struct turn {
     struct session session;
     json_t *calls;         /* all records so far */
     json_t *history;       /* messages of the session before this turn */
+    json_t *schema;        /* what the task's result must look like; NULL: any will do */
     json_t *tools;         /* the catalogue, cut by the task's grant */
     const char *const *grant; /* tools that the task may use at most; NULL: all of its agent */
     const json_t *budget;  /* what was left at the claim ({"micro_usd"?,"tokens"?}); may be NULL */
@@ -79,7 +80,14 @@ json_t *turn_messages(struct turn *turn);
 /* The hub's clock, as far as it is known here. */
 int64_t turn_now(const struct turn *turn);
 
-/* Adds the finishing operations to the report: handoff, effects. `next` is FOLD_FINISH. */
+/* What follows from the records as they are now. */
+void turn_next(const struct turn *turn, struct fold_next *next);
+
+/* Sends the report with what follows from the records as they are now. */
+enum turn_go turn_follow(struct turn *turn);
+
+/* Adds the finishing operations to the report: handoff, effects. `next` is FOLD_FINISH or
+ * FOLD_MALFORMED. */
 void turn_add_finish(struct turn *turn, const struct fold_next *next);
 void turn_add_failure(struct turn *turn, const char *failure_class, const char *message);
 

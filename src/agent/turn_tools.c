@@ -6,6 +6,7 @@
 #include "agent/quote.h"
 #include "agent/turn.h"
 #include "agent/turn_state.h"
+#include "agent/verdict.h"
 #include "base/crash.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -110,7 +111,7 @@ bool turn_intend_tools(struct turn *turn, int64_t step, const json_t *wanted)
             turn_delegate(turn, tool, step, (int64_t)i + 1);
     }
     struct fold_next next;
-    fold_next(turn->calls, &next);
+    turn_next(turn, &next);
     if (next.what == FOLD_WAIT)
         report_park_step(&turn->report, step);
     return next.what == FOLD_WAIT;
@@ -177,6 +178,17 @@ static void quote_result(struct turn *turn, const struct tool *tool, struct tool
         result->text = quote_text(&turn->arena, label, result->text);
 }
 
+/* A report is accepted by what is recorded of it: so its result is held to the schema before. */
+static void judge_report(struct turn *turn, struct tool_result *result)
+{
+    const char *finding =
+        result->handoff ? verdict_report(turn->schema, result->handoff, &turn->arena) : NULL;
+    if (!finding)
+        return;
+    json_decref(result->handoff);
+    result_text(result, arena_printf(&turn->arena, "%s\nReport again.", finding), true);
+}
+
 /* Decides or runs the call. True: *result; false: another task answers it now. */
 static bool tool_outcome(struct turn *turn, const struct fold_next *next,
                          struct tool_result *result, const char **state)
@@ -192,6 +204,7 @@ static bool tool_outcome(struct turn *turn, const struct fold_next *next,
     } else if (!decide_repeat(turn, tool, next, result, state)) {
         run_tool(turn, tool, next, result, state);
         quote_result(turn, tool, result);
+        judge_report(turn, result);
     }
     return true;
 }
@@ -203,6 +216,8 @@ static json_t *tool_record(struct turn *turn, const struct fold_next *next,
     json_object_set_new(response, "text", json_text(result->text, strlen(result->text)));
     if (result->details)
         json_object_set_new(response, "details", result->details);
+    if (result->handoff)
+        json_object_set_new(response, "handoff", result->handoff);
     return json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:b}", "step", (json_int_t)next->step, "idx",
                      (json_int_t)next->idx, "kind", "tool", "name",
                      json_get_text(next->call, "name", ""), "state", state, "response", response,
@@ -222,26 +237,6 @@ static void renew_later_intents(struct turn *turn, const struct fold_next *next)
     }
 }
 
-/* Sends the report with what follows from the records as they are now. */
-static enum turn_go send_and_follow(struct turn *turn)
-{
-    struct fold_next after;
-    fold_next(turn->calls, &after);
-    if (turn_control_stopped(turn->control) != STOP_NONE)
-        return turn_send(turn);
-    if (after.what == FOLD_WAIT) {
-        report_park_step(&turn->report, after.step);
-        return turn_send_end(turn, TURN_PARKED);
-    }
-    if (after.what == FOLD_FINISH) {
-        turn_add_finish(turn, &after);
-        return turn_send_end(turn, TURN_FINISHED);
-    }
-    if (after.what == FOLD_ASK_MODEL && after.step < LIMIT_MODEL_STEPS)
-        turn_intend_model(turn, after.step);
-    return turn_send(turn);
-}
-
 static enum turn_go record_result(struct turn *turn, const struct fold_next *next,
                                   struct tool_result *result, const char *state)
 {
@@ -251,7 +246,7 @@ static enum turn_go record_result(struct turn *turn, const struct fold_next *nex
     json_t *call = tool_record(turn, next, result, state);
     report_record(&turn->report, json_copy(call));
     turn_remember(turn, call);
-    return send_and_follow(turn);
+    return turn_follow(turn);
 }
 
 /* The tool wants to be asked again later. The hub may refuse: then that is its result. */
@@ -290,7 +285,7 @@ enum turn_go turn_run_tool(struct turn *turn, const struct fold_next *next)
     if (!turn_control_may_start(turn->control, LEASE_PATIENCE_MS))
         return TURN_GO_STOP;
     if (!tool_outcome(turn, next, &result, &state))
-        return send_and_follow(turn);
+        return turn_follow(turn);
     if (result.park)
         return park_call(turn, next, &result);
     return record_result(turn, next, &result, state);

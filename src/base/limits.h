@@ -14,6 +14,8 @@ enum {
     LIMIT_INLINE = 16384,                /* larger texts become blobs (ledger.md, row sizes) */
     LIMIT_BLOB_IN_ROW = 1 << 20,         /* larger blobs become files beside the ledger */
     LIMIT_BLOB = 64 << 20,               /* one artefact */
+    LIMIT_RESULT = 4 << 20,              /* it travels twice in one batch; larger ones are artefacts */
+    LIMIT_ARTEFACTS = 32,                /* of one report */
     LIMIT_BATCH_OPS = 256,               /* one model answer's calls, with room */
     LIMIT_TURNS_AT_ONCE = 8,             /* per gateway */
     LIMIT_MODEL_STEPS = 50,              /* model calls in one turn: stops a tool loop */

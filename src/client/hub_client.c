@@ -1,9 +1,11 @@
 /* One exchange with the hub, repeated while the hub is away. A repeat is safe: every write carries a
  * request id or an id made from its content. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -29,6 +31,7 @@ struct exchange {
     struct fetch_request request;
     int64_t deadline;
     const char *headers[3];
+    struct buf *raw; /* where the answer's bytes go that are not JSON; NULL: it is JSON */
 };
 
 struct hub_client *hub_client_open(struct fetch *fetch, const char *state_dir, const char *token)
@@ -76,14 +79,18 @@ static void error_from_body(int status, const json_t *body, struct err *err)
         err_set(err, "http_error", "the hub answered %d", status);
 }
 
-static enum hub_outcome read_answer(const struct fetch_response *response, json_t **answer,
-                                    struct err *err)
+static enum hub_outcome read_answer(const struct fetch_response *response, struct buf *raw,
+                                    json_t **answer, struct err *err)
 {
     if (response->status < 200 || response->status > 299) {
         json_t *body = json_parse(buf_text(&response->body), response->body.len, NULL);
         error_from_body(response->status, body, err);
         json_decref(body);
         return outcome_of_error(response->status, err);
+    }
+    if (raw) {
+        buf_put(raw, buf_text(&response->body), response->body.len);
+        return HUB_OK;
     }
     *answer = json_parse(buf_text(&response->body), response->body.len, err);
     return *answer ? HUB_OK : HUB_REFUSED;
@@ -103,7 +110,7 @@ static enum hub_outcome exchange_once(struct exchange *exchange, json_t **answer
     enum hub_outcome result = HUB_DOWN;
     if (outcome == FETCH_OK) {
         *status = response.status;
-        result = read_answer(&response, answer, err);
+        result = read_answer(&response, exchange->raw, answer, err);
     } else if (outcome == FETCH_CANCELLED) {
         result = HUB_CANCELLED;
     } else if (outcome == FETCH_TOO_LARGE) {
@@ -146,29 +153,37 @@ static enum hub_outcome exchange_run(struct exchange *exchange, json_t **answer,
     return outcome;
 }
 
+/* The hub's unix socket, with the token; `arena` holds the texts until the exchange is over. */
+static void exchange_init(struct exchange *exchange, struct hub_client *client, const char *token,
+                          int64_t deadline_ms, struct arena *arena)
+{
+    *exchange = (struct exchange){
+        .client = client,
+        .deadline = time_boot_ms() + deadline_ms,
+        .request = {.unix_dir = client->state_dir,
+                    .unix_name = "hub.sock",
+                    .connect_ms = 2000,
+                    .max_body = LIMIT_BLOB},
+    };
+    exchange->headers[0] = arena_printf(arena, "Authorization: Bearer %s", token);
+    exchange->request.headers = exchange->headers;
+}
+
 static enum hub_outcome call_with(struct hub_client *client, const char *token, const char *method,
                                   const char *path, const json_t *body, int64_t deadline_ms,
                                   struct fetch_cancel *cancel, json_t **answer, int *http_status,
                                   struct err *err)
 {
     struct arena arena = {0};
+    struct exchange exchange;
     const char *text = body ? json_print(&arena, body) : NULL;
-    struct exchange exchange = {
-        .client = client,
-        .deadline = time_boot_ms() + deadline_ms,
-        .request = {.method = method,
-                    .url = arena_printf(&arena, "http://hub%s", path),
-                    .unix_dir = client->state_dir,
-                    .unix_name = "hub.sock",
-                    .body = text,
-                    .body_len = text ? strlen(text) : 0,
-                    .connect_ms = 2000,
-                    .max_body = LIMIT_BLOB,
-                    .cancel = cancel},
-    };
-    exchange.headers[0] = arena_printf(&arena, "Authorization: Bearer %s", token);
+    exchange_init(&exchange, client, token, deadline_ms, &arena);
+    exchange.request.method = method;
+    exchange.request.url = arena_printf(&arena, "http://hub%s", path);
+    exchange.request.body = text;
+    exchange.request.body_len = text ? strlen(text) : 0;
+    exchange.request.cancel = cancel;
     exchange.headers[1] = text ? "Content-Type: application/json" : NULL;
-    exchange.request.headers = exchange.headers;
     enum hub_outcome outcome = exchange_run(&exchange, answer, http_status, err);
     arena_fini(&arena);
     return outcome;
@@ -234,4 +249,55 @@ enum hub_outcome hub_call_as(struct hub_client *client, const char *token, const
 {
     return call_with(client, token, method, path, body, deadline_ms, NULL, answer, http_status,
                      err);
+}
+
+static enum hub_outcome refuse_raw(struct err *err)
+{
+    err_set(err, "not_here", "raw bytes do not go through a task's channel");
+    return HUB_REFUSED;
+}
+
+enum hub_outcome hub_put_blob(struct hub_client *client, const void *bytes, size_t len,
+                              int64_t deadline_ms, struct fetch_cancel *cancel, char *hex,
+                              struct err *err)
+{
+    struct arena arena = {0};
+    struct exchange exchange;
+    json_t *answer = NULL;
+    if (client->task_fd >= 0)
+        return refuse_raw(err);
+    exchange_init(&exchange, client, client->token, deadline_ms, &arena);
+    exchange.request.method = "PUT";
+    exchange.request.url = "http://hub/v1/blobs";
+    exchange.request.body = len ? bytes : "";
+    exchange.request.body_len = len;
+    exchange.request.cancel = cancel;
+    exchange.headers[1] = "Content-Type: application/octet-stream";
+    enum hub_outcome outcome = exchange_run(&exchange, &answer, NULL, err);
+    const char *name = json_get_text(answer, "sha256", "");
+    if (outcome == HUB_OK && strlen(name) != 64) {
+        err_set(err, "bad_answer", "the hub did not name the blob");
+        outcome = HUB_REFUSED;
+    }
+    snprintf(hex, 65, "%s", name);
+    json_decref(answer);
+    arena_fini(&arena);
+    return outcome;
+}
+
+enum hub_outcome hub_get_bytes(struct hub_client *client, const char *path, int64_t deadline_ms,
+                               struct buf *out, struct err *err)
+{
+    struct arena arena = {0};
+    struct exchange exchange;
+    json_t *answer = NULL;
+    if (client->task_fd >= 0)
+        return refuse_raw(err);
+    exchange_init(&exchange, client, client->token, deadline_ms, &arena);
+    exchange.request.method = "GET";
+    exchange.request.url = arena_printf(&arena, "http://hub%s", path);
+    exchange.raw = out;
+    enum hub_outcome outcome = exchange_run(&exchange, &answer, NULL, err);
+    arena_fini(&arena);
+    return outcome;
 }

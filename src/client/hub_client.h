@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 
+struct buf;
 struct err;
 struct fetch;
 struct fetch_cancel;
@@ -28,10 +29,10 @@ void hub_client_close(struct hub_client *client);
 
 enum hub_outcome {
     HUB_OK = 0,
-    HUB_DOWN,     /* nobody answered until the deadline, or the task's channel is closed */
-    HUB_REFUSED,  /* 4xx: *err has code, message, hint of the hub */
-    HUB_BUSY,     /* 503: try later */
-    HUB_LOST,     /* the fence is not current */
+    HUB_DOWN,    /* nobody answered until the deadline, or the task's channel is closed */
+    HUB_REFUSED, /* 4xx: *err has code, message, hint of the hub */
+    HUB_BUSY,    /* 503: try later */
+    HUB_LOST,    /* the fence is not current */
     HUB_CANCELLED,
 };
 
@@ -46,5 +47,16 @@ enum hub_outcome hub_call(struct hub_client *client, const char *method, const c
 enum hub_outcome hub_call_as(struct hub_client *client, const char *token, const char *method,
                              const char *path, const json_t *body, int64_t deadline_ms,
                              json_t **answer, int *http_status, struct err *err);
+
+/* Stores raw bytes (PUT /v1/blobs): writes their name, 64 hex digits as the hub computed them, to
+ * `hex` (65 bytes). A repeat does no harm. Not through a task's channel. */
+enum hub_outcome hub_put_blob(struct hub_client *client, const void *bytes, size_t len,
+                              int64_t deadline_ms, struct fetch_cancel *cancel, char *hex,
+                              struct err *err);
+
+/* Any GET whose answer is raw bytes (GET /v1/blobs/…), appended to `out`. Not through a task's
+ * channel. */
+enum hub_outcome hub_get_bytes(struct hub_client *client, const char *path, int64_t deadline_ms,
+                               struct buf *out, struct err *err);
 
 #endif

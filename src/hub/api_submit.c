@@ -3,6 +3,7 @@
 
 #include "base/crash.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "hub/allowance.h"
@@ -174,9 +175,10 @@ static enum http_verdict read_shape(struct wish *wish)
 {
     const json_t *schema = json_object_get(wish->body, "result_schema");
     const json_t *tools = json_object_get(wish->body, "tools");
-    if (schema && !json_is_null(schema) && !json_is_object(schema))
-        return api_refuse(wish->request, wish->response, 400, "bad_schema",
-                          "result_schema must be a JSON Schema: an object");
+    struct err err = {0};
+    if (schema && !json_is_null(schema) && json_schema_check(schema, &err) < 0)
+        return api_refuse(wish->request, wish->response, 400, "bad_schema", "result_schema: %s",
+                          err.message);
     if (!tools || json_is_null(tools))
         return HTTP_PASS;
     for (size_t i = 0; i < json_array_size(tools); i++)

@@ -1,7 +1,9 @@
 /* What is asked: its words, its limits, its grant. The target is delegation_target.c's. */
 #include <string.h>
 
+#include "base/err.h"
 #include "base/json.h"
+#include "base/json_schema.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "hub/api.h"
@@ -41,6 +43,7 @@ static int check_words(const struct delegation_ask *ask, struct delegation *plan
 {
     const char *instruction = json_get_text(ask->json, "instruction", NULL);
     const json_t *schema = json_object_get(ask->json, "result_schema");
+    struct err err = {0};
     if (str_is_blank(instruction))
         return bad(ask, plan, "the instruction is empty: say what is to be done");
     if (strlen(instruction) > LIMIT_INSTRUCTION)
@@ -48,8 +51,8 @@ static int check_words(const struct delegation_ask *ask, struct delegation *plan
             ask, plan, "refused", "bad_request",
             "the instruction has %zu bytes; the limit is %d: put large data in a file",
             strlen(instruction), LIMIT_INSTRUCTION);
-    if (schema && !json_is_null(schema) && !json_is_object(schema))
-        return bad(ask, plan, "result_schema must be a JSON Schema: an object");
+    if (schema && !json_is_null(schema) && json_schema_check(schema, &err) < 0)
+        return bad(ask, plan, arena_printf(ask->arena, "result_schema: %s", err.message));
     if (!text_is_sane(ask->json, "session", SESSION_BYTES) ||
         !text_is_sane(ask->json, "name", NAME_BYTES))
         return bad(ask, plan, "session and name are short texts");

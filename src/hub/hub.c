@@ -102,6 +102,8 @@ static int serve(struct hub *hub, struct err *err)
         .routes = hub_routes,
         .ctx = hub,
         .gate = gate,
+        .large = "/v1/blobs",
+        .large_limit = LIMIT_BLOB,
         .body_limit = LIMIT_API_BODY,
     };
     hub->server = http_server_open(&config, err);

@@ -164,6 +164,13 @@ static enum MHD_Result answer_and_close(struct http_exchange *exchange, int stat
     return answer_queue(exchange, exchange->answer, status);
 }
 
+static size_t body_limit(const struct http_exchange *exchange)
+{
+    const struct http_config *config = &exchange->server->config;
+    bool large = config->large && exchange->route && str_eq(exchange->route->pattern, config->large);
+    return large ? config->large_limit : config->body_limit;
+}
+
 /* A body too large even to be dropped: what the gate said, or else that. */
 static enum MHD_Result answer_unread(struct http_exchange *exchange)
 {
@@ -176,7 +183,8 @@ static enum MHD_Result answer_unread(struct http_exchange *exchange)
         return answer_queue(exchange, exchange->answer, exchange->status);
     }
     if (!config->too_large) {
-        err_set(&err, "too_large", "the body is over the limit of %zu bytes", config->body_limit);
+        err_set(&err, "too_large", "the body is over the limit of %zu bytes",
+                body_limit(exchange));
         return answer_and_close(exchange, 413, &err);
     }
     http_watch_whole(exchange->server->watch, exchange->watched);
@@ -206,7 +214,7 @@ static enum MHD_Result on_headers(struct http_exchange *exchange, const char *me
         return MHD_YES;
     }
     http_target_route(exchange, server->config.routes);
-    exchange->too_large = (size_t)expected > server->config.body_limit;
+    exchange->too_large = (size_t)expected > body_limit(exchange);
     gate_ask(exchange);
     return expected > LIMIT_DRAIN_BODY ? answer_unread(exchange) : MHD_YES;
 }
@@ -235,7 +243,7 @@ static enum MHD_Result on_body(struct http_exchange *exchange, const char *bytes
     exchange->received += len;
     if (exchange->received > LIMIT_DRAIN_BODY)
         return MHD_NO;
-    if (!exchange->too_large && exchange->received > server->config.body_limit) {
+    if (!exchange->too_large && exchange->received > body_limit(exchange)) {
         exchange->too_large = true;
         body_release(exchange);
     }
@@ -361,7 +369,7 @@ static void answer_too_large(struct http_exchange *exchange)
 {
     struct err err;
     err_set(&err, "too_large", "the body is over the limit of %zu bytes",
-            exchange->server->config.body_limit);
+            body_limit(exchange));
     http_answer_error(exchange, 413, &err, false);
 }
 

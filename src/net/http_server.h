@@ -98,6 +98,8 @@ struct http_config {
     http_handler otherwise;
     /* Answers a body over the limit instead of the default 413 JSON; NULL: default. */
     http_handler too_large;
+    const char *large;   /* pattern of the one route that takes bodies up to `large_limit`, or NULL */
+    size_t large_limit;
     size_t body_limit;   /* bytes; larger bodies get 413 after being drained (up to 64 MB) */
     size_t bodies_limit; /* bytes of all bodies held at once, then 503; 0: LIMIT_BODIES */
     int handlers;        /* threads at most; 0: LIMIT_HANDLERS */

@@ -133,13 +133,13 @@ static int check_words(const char *name, const json_t *schema, const json_t *val
                  : 0;
 }
 
-/* One parameter: an absent one and a null one are the same. */
+/* One parameter: an absent one and a null one are the same, unless it may be any value. */
 static int check_one(const char *name, const json_t *schema, json_t *arguments, struct err *err)
 {
     char words[96];
     const json_t *type = json_object_get(schema, "type");
     json_t *value = json_object_get(arguments, name);
-    if (!value)
+    if (!value || !type)
         return 0;
     if (json_is_null(value))
         return json_object_del(arguments, name);

@@ -51,6 +51,8 @@ struct tool_result {
     char *text; /* what the model reads, valid UTF-8, in the arena */
     bool is_error;
     json_t *details; /* new reference or NULL: for transcripts ({"exitCode":…}) */
+    json_t *handoff; /* new reference or NULL: what `report` hands over, recorded with the response:
+                      * {"status","result","confidence"?,"notes"?,"artefacts"} */
     json_t *park;    /* new reference or NULL: no result yet, the turn is to wait without a thread:
                       * {"mode":"all|any","waits":[{"kind","id"|"in_ms"}]}; the tool runs again then
                       * (only with REPEAT_FREELY) */

@@ -35,7 +35,7 @@ static const char two_calls[] =
 static void expect(const json_t *calls, enum fold_what what, int step, int idx, bool intended)
 {
     struct fold_next next;
-    fold_next(calls, &next);
+    fold_next(calls, NULL, &next);
     assert_int_equal(next.what, what);
     assert_int_equal(next.step, step);
     assert_int_equal(next.idx, idx);
@@ -90,7 +90,7 @@ static void expect_mixture(const json_t *calls, const int *mixture, int count)
         waits += mixture[i] == 2;
         report = mixture[i] == 5 ? i : report;
     }
-    fold_next(calls, &next);
+    fold_next(calls, NULL, &next);
     if (run > 0) {
         assert_int_equal(next.what, FOLD_RUN_TOOL);
         assert_int_equal(next.idx, run);
@@ -106,7 +106,7 @@ static void expect_mixture(const json_t *calls, const int *mixture, int count)
         assert_int_equal(next.step, 1);
     }
     json_t *messages = json_array();
-    fold_messages(calls, messages);
+    fold_messages(calls, NULL, messages);
     assert_int_equal(json_array_size(messages), run || waits ? 0 : count + 1);
     json_decref(messages);
 }
@@ -143,7 +143,7 @@ static void calls_left_out_are_told(void **state)
                         json_integer(936));
     json_array_append_new(calls, tool(0, 1, "recorded", "first"));
     json_array_append_new(calls, tool(0, 2, "recorded", "second"));
-    fold_messages(calls, messages);
+    fold_messages(calls, NULL, messages);
     assert_int_equal(json_array_size(messages), 4);
     assert_non_null(strstr(json_get_text(json_array_get(messages, 3), "text", ""), "936 more"));
     json_decref(messages);
@@ -164,12 +164,12 @@ static void the_model_sees_whole_steps_only(void **state)
     json_array_append_new(calls, model(0, "recorded", two_calls));
     json_array_append_new(calls, tool(0, 1, "recorded", "first"));
     json_array_append_new(calls, tool(0, 2, "intended", NULL));
-    fold_messages(calls, messages);
+    fold_messages(calls, NULL, messages);
     assert_int_equal(json_array_size(messages), 0);
     json_t *second = fold_find(calls, 0, 2);
     json_object_set_new(second, "state", json_string("recorded"));
     json_object_set_new(second, "response", json_pack("{s:s}", "text", "second"));
-    fold_messages(calls, messages);
+    fold_messages(calls, NULL, messages);
     assert_int_equal(json_array_size(messages), 3);
     assert_string_equal(json_get_text(json_array_get(messages, 0), "role", ""), "assistant");
     assert_string_equal(json_get_text(json_array_get(messages, 1), "text", ""), "first");
