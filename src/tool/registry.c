@@ -11,7 +11,7 @@ static const struct tool *const tools[] = {
     &tool_read,           &tool_write,         &tool_edit,          &tool_exec,
     &tool_delegate,       &tool_task_status,   &tool_task_wait,     &tool_task_cancel,
     &tool_agents_list,    &tool_sessions_list, &tool_sessions_history,
-    &tool_sessions_send,  &tool_sessions_spawn,  &tool_report,
+    &tool_sessions_send,  &tool_sessions_spawn, &tool_report,
 };
 
 static const struct {
