@@ -345,13 +345,13 @@ static void put_held(struct sheet *sheet, const json_t *held)
     const json_t *effect;
     json_array_foreach (held, i, effect) {
         if (i == SHOWN) {
-            snprintf(line, sizeof(line), "and %zu more held deliveries",
+            snprintf(line, sizeof(line), "and %zu more such deliveries",
                      json_array_size(held) - SHOWN);
             put_text_line(sheet, line);
             return;
         }
-        snprintf(line, sizeof(line), "held delivery of %.8s to %.80s: %.200s",
-                 json_get_text(effect, "task", ""), json_get_text(effect, "destination", "?"),
+        snprintf(line, sizeof(line), "%.10s delivery of %.8s to %.80s: %.200s",
+                 json_get_text(effect, "state", "held"), json_get_text(effect, "task", ""), json_get_text(effect, "destination", "?"),
                  json_get_text(effect, "reason", ""));
         put_text_line(sheet, line);
     }

@@ -104,14 +104,25 @@ static json_t *agent_items(struct hub *hub, struct arena *arena, struct err *err
     return items;
 }
 
-static int held_effects(struct hub *hub, struct arena *arena, json_t **items, struct err *err)
+/* Deliveries that a person should know of: held ones, and what went wrong in the last days. */
+static int add_held(struct hub *hub, json_t *answer, struct arena *arena, struct err *err)
 {
-    void *rows;
-    size_t count;
-    if (ledger_query(hub->ledger, LIST_EFFECTS_BY_STATE, EFFECT_HELD, NULL, 0, 20, arena, &rows,
-                     &count, err) < 0)
-        return -1;
-    *items = api_items(&effect_record, rows, count);
+    enum { SHOWN = 20 };
+    static const int64_t days = 7 * INT64_C(86400000);
+    static const char *const states[] = {EFFECT_HELD, EFFECT_UNKNOWN, EFFECT_DEAD};
+    json_t *held = json_array();
+    json_object_set_new(answer, "held_effects", held);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        void *rows;
+        size_t count;
+        int64_t since = i > 0 ? ledger_now(hub->ledger) - days : 0;
+        if (ledger_query(hub->ledger, LIST_EFFECTS_BY_STATE, states[i], NULL, since, SHOWN, arena,
+                         &rows, &count, err) < 0)
+            return -1;
+        json_t *items = api_items(&effect_record, rows, count);
+        json_array_extend(held, json_object_get(items, "items"));
+        json_decref(items);
+    }
     return 0;
 }
 
@@ -148,16 +159,6 @@ static int add_agents(struct hub *hub, json_t *answer, struct arena *arena, stru
     if (!agents)
         return -1;
     json_object_set_new(answer, "agents", agents);
-    return 0;
-}
-
-static int add_held(struct hub *hub, json_t *answer, struct arena *arena, struct err *err)
-{
-    json_t *held;
-    if (held_effects(hub, arena, &held, err) < 0)
-        return -1;
-    json_object_set(answer, "held_effects", json_object_get(held, "items"));
-    json_decref(held);
     return 0;
 }
 

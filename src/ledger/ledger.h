@@ -261,7 +261,7 @@ enum ledger_list {
     LIST_CALLS,            /* a = task id; by step, idx */
     LIST_WAITS,            /* a = task id */
     LIST_EFFECTS,          /* a = task id */
-    LIST_EFFECTS_BY_STATE, /* a = state, b = destination; by ready_at */
+    LIST_EFFECTS_BY_STATE, /* a = state, b = destination; by ready_at, cursor = go on above */
     LIST_SESSIONS,         /* a = agent; newest first */
     LIST_AGENTS,
     LIST_USAGE,            /* a = first day, b = last day (NULL: no bound); by day, agent, model */

@@ -114,12 +114,14 @@ static struct scan scan_of(const struct record *record, const char *index, const
     };
 }
 
-static struct scan scan_effects(const char *state, const char *destination)
+static struct scan scan_effects(const char *state, const char *destination, int64_t after)
 {
     struct scan scan =
         scan_of(&effect_record, destination ? "effect_destination" : "effect_state", state);
     scan.eq[1] = value_text(destination);
     scan.eq_count += destination ? 1 : 0;
+    scan.has_low = after > 0;
+    scan.low = value_int(after + 1);
     return scan;
 }
 
@@ -201,7 +203,7 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         scan = scan_of(&effect_record, "effect_task", a);
         break;
     case LIST_EFFECTS_BY_STATE:
-        scan = scan_effects(a, b);
+        scan = scan_effects(a, b, cursor);
         break;
     case LIST_SESSIONS:
         scan = scan_of(&session_record, "session_updated", a);

@@ -73,6 +73,7 @@ test('what the receiver refuses is dead, and says why without the URL', async (t
   assert.match(shown, /webhook:team: dead: the receiver answered 422/);
   noSecret(shown);
   noSecret(company.logs());
+  assert.match((await company.hq('status')).stdout, /dead delivery of t-\S+ to webhook:team: the receiver answered 422/);
 });
 
 test('one that hangs holds up neither the others nor the end', async (t) => {
