@@ -12,6 +12,8 @@
 #include "model/script_rules.h"
 #include "model/script_text.h"
 
+enum { CALLS_MAX = 1000 }; /* more than a turn runs: that, too, is to be played */
+
 struct reader {
     struct script_rules *rules;
     struct findings *findings;
@@ -213,8 +215,8 @@ static void read_calls(struct reader *reader, struct at at)
     json_t *item;
     size_t i;
     reader->rule->calls = list;
-    if (list && (json_array_size(list) == 0 || json_array_size(list) > LIMIT_TOOL_CALLS_PER_STEP))
-        complain(reader, at, "call", "a list of 1 to 64 calls: - { tool: …, with: { … } }");
+    if (list && (json_array_size(list) == 0 || json_array_size(list) > CALLS_MAX))
+        complain(reader, at, "call", "a list of 1 to 1000 calls: - { tool: …, with: { … } }");
     json_array_foreach(list, i, item)
     {
         struct at call = {item, arena_printf(reader->arena, "%s/%zu", pointer, i)};

@@ -1,6 +1,9 @@
 // Agents that ask each other, on the real binary: results, refusals, waiting without a process, and
 // restarts of everything in between.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Company, processesOf, until } from './company.mjs';
@@ -169,5 +172,79 @@ test("sessions across agents with OpenClaw's names and fields", async (t) => {
   const agents = await said('who is there');
   assert.match(agents, /"id":"webster"/);
   assert.match(agents, /"requester":"manager"/);
+  await company.check();
+});
+
+test('a grant cuts the tools of whoever works for it', async (t) => {
+  const company = await open(t, {
+    script: [
+      { when: { model: 'manager', user: 'ask narrowly', step: 0 }, say: 'I ask.', call: [ask('webster', 'please write', { tools: ['read'] })] },
+      { when: { model: 'webster', user: 'please write', step: 0 }, say: 'I write.', call: [{ tool: 'write', with: { path: 'x.txt', content: 'x' } }] },
+      { when: { tool: ['write', 'delegate'] }, say: 'got: {{tool_result}}' },
+      { say: '-' },
+    ],
+  });
+  const { task } = await company.ask('manager', 'ask narrowly');
+  assert.match(task.result.result, /did not grant the tool write/);
+  await company.check();
+});
+
+test('a budget ends the turn that would pass it, and the parent reads why', async (t) => {
+  const company = await open(t, {
+    models: { demo: { api: 'script', file: 'script.yaml', price: { in: 10, out: 30 } } },
+    script: [
+      { when: { model: 'manager', user: 'ask cheaply', step: 0 }, say: 'I ask.', call: [ask('webster', 'think', { budget_usd: 0.0001 })] },
+      { when: { tool: 'delegate' }, say: 'got: {{tool_result}}' },
+      { say: '-' },
+    ],
+  });
+  const { task } = await company.ask('manager', 'ask cheaply');
+  assert.equal(task.state, 'done', JSON.stringify(task));
+  assert.match(task.result.result, /failed: budget|budget/);
+  const [child] = await childrenOf(company, task.id);
+  if (child) assert.equal(child.failure?.class ?? child.failure_class, 'budget');
+  await company.check();
+});
+
+test('more delegations than allowed are refused one by one, and the model reads how many did not run', async (t) => {
+  const company = await open(t, {
+    script: [
+      { when: { model: 'manager', user: 'flood', step: 0 }, say: 'I ask.', call: Array.from({ length: 200 }, (_, i) => ask('webster', `echo:n${i}`)) },
+      { when: { user: '/echo:([a-z0-9]+)/' }, say: 'echo {{1}}' },
+      { when: { tool: 'delegate' }, say: 'last: {{tool_result}}' },
+      { say: '-' },
+    ],
+    change(config) {
+      config.agents.manager.delegates = ['*'];
+      config.limits = { fan_out: 3 };
+    },
+  });
+  const { task } = await company.ask('manager', 'flood');
+  assert.equal(task.state, 'done', JSON.stringify(task));
+  const { calls } = await company.task(task.id);
+  const asked = calls.filter((call) => call.idx > 0);
+  assert.equal(asked.length, 64);
+  assert.equal(asked.filter((call) => !call.is_error).length, 3);
+  assert.ok(asked.slice(3).every((call) => call.response.code === 'fan_out'), JSON.stringify(asked[5].response));
+  assert.equal(calls[0].response.calls_left_out, 136);
+  await company.check();
+});
+
+test('a gateway that dies around a delegation hands it over once', async (t) => {
+  const points = ['turn.delegate.before', 'turn.delegate.after', 'turn.report.after'];
+  const crashDir = mkdtempSync(join(tmpdir(), 'hq-crash-'));
+  t.after(() => rmSync(crashDir, { recursive: true, force: true }));
+  const company = await open(t, {
+    env: { HQ_CRASH_DIR: crashDir, HQ_CRASH_AT: points.map((site) => `gateway/${site}#1`).join(',') },
+  });
+  const asked = (await company.hq('ask', 'manager', 'ask two', '--no-wait', '--json')).json.task;
+  const handoff = await until('it ends', async () => (await company.task(asked.id)).handoff);
+  assert.equal(handoff.status, 'complete');
+  assert.match(handoff.result, /paused right/);
+  assert.deepEqual((await childrenOf(company, asked.id)).map((child) => child.state), ['done', 'done']);
+  const { calls } = await company.task(asked.id);
+  assert.deepEqual(calls.map((call) => [call.step, call.idx, call.state]),
+    [[0, 0, 'recorded'], [0, 1, 'recorded'], [0, 2, 'recorded'], [1, 0, 'recorded']]);
+  assert.ok(readFileSync(join(crashDir, 'points'), 'utf8').includes('gateway/turn.delegate.after'));
   await company.check();
 });
