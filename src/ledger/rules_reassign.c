@@ -106,15 +106,13 @@ static int reassign_parent(struct tx *tx, struct task *task, const struct task *
     return task_put(tx, parent, parent->state);
 }
 
+/* The old task keeps its place on paper; it answers nothing, since the call names the new one. */
 static int reassign_leave(struct tx *tx, struct task *old, const struct task *task)
 {
     json_t *body = json_object();
     json_set_text(body, "to", task->id);
     json_set_text(body, "agent", task->agent);
     int rc = event_append(tx, old->id, "task.reassigned", body);
-    old->parent_step = old->parent_index = -1; /* its end answers nothing any more */
-    if (rc == 0)
-        rc = task_put(tx, old, old->state);
     return rc ? rc : task_cancel_tree(tx, old, "cancelled");
 }
 

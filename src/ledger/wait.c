@@ -55,7 +55,7 @@ bool wait_is_over(const struct wait *waits, size_t count, const char *mode)
         counted += !wait_is_patience(&waits[i]);
         satisfied += !wait_is_patience(&waits[i]) && waits[i].satisfied;
     }
-    return counted == 0 || (str_eq(mode, "any") ? satisfied > 0 : satisfied == counted);
+    return str_eq(mode, "any") ? satisfied > 0 : satisfied == counted;
 }
 
 int64_t wait_next_timer(const struct wait *waits, size_t count)
