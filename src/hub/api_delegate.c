@@ -150,7 +150,8 @@ static enum http_verdict submit(struct asking *asking, int64_t fence)
                         .task_id = parent,
                         .fence = fence,
                         .task = plan->child,
-                        .root_budget = &budget},
+                        .root_budget = &budget,
+                        .may_revisit = plan->may_revisit},
                        {.type = OP_EVENT, .task_id = parent, .event = &routed}};
     struct batch batch = {.actor = api_caller(request)->name,
                           .owner = api_caller(request)->agent,

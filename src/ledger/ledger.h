@@ -128,6 +128,7 @@ struct op {
     const char *root_limits; /* SUBMIT without a parent: JSON {"depth","tasks","live","fan_out",
                               * "wall_ms"} */
     const struct root_budget *root_budget; /* SUBMIT without a parent; NULL: nothing is counted */
+    bool may_revisit; /* SUBMIT with a parent: its agent may be on the path already */
     union {
         /* SUBMIT; with a parent the rules of its tree hold, and a refusal is REFUSED with the code of
          * a delegation's; `fence`, where one is given, is the parent's, and root_budget->limit its

@@ -152,7 +152,7 @@ static int submit_root(struct tx *tx, struct task *task, const struct op *op)
 static int submit_below(struct tx *tx, struct task *task, const struct op *op)
 {
     struct task *parent;
-    struct tree_ask ask = {.child = task};
+    struct tree_ask ask = {.child = task, .may_revisit = op->may_revisit};
     int rc = op->fence ? task_get_fenced(tx, task->parent, op->fence, &parent)
                        : task_get(tx, task->parent, &parent);
     if (rc)
