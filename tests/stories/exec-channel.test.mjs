@@ -60,8 +60,12 @@ story('hq, delegate.sh and orchestrate.sh ask as the agent whose turn runs them'
   const three = await exec(company, 'tech-lead',
     'for a in webster auditor optimizer; do hq ask $a "from $a" --json > $a.json & done; wait; grep -ho "heard: from [a-z]*" webster.json auditor.json optimizer.json');
   assert.equal(three.text, 'heard: from webster\nheard: from auditor\nheard: from optimizer\n');
-  const tree = await exec(company, 'optimizer', 'hq task list | head -3; hq route "mirror" --json | head -c 1');
-  assert.match(tree.text, /optimizer/);
+  const looks = await exec(company, 'optimizer', 'hq task list | head -3; hq agent list; hq route "mirror" --json | head -c 1');
+  assert.match(looks.text, /optimizer(.|\n)*tech-lead(.|\n)*\{/);
+
+  const own = await exec(company, 'optimizer',
+    'id=$(hq ask webster forever --no-wait --json | grep -o "t-[a-z0-9]*" | head -1); hq task cancel $id > /dev/null; hq task wait $id > /dev/null; hq task show $id --json; hq task tree $id');
+  assert.match(own.text, /"state": "cancelled"/, 'what it made it may end');
   await company.check();
 });
 
@@ -181,6 +185,18 @@ story('of the shared folder one agent keeps one file, and nobody writes the logs
   await exec(company, 'manager', `echo x >> ${status}`);
   assert.match(await written('manager', status), /symbolic link/);
   assert.equal(readFileSync(join(company.dir, 'hq.yaml'), 'utf8'), config);
+});
+
+story('a command that asks waits out the death of the hub', async (t) => {
+  const company = await open(t);
+  const asked = (await company.hq('ask', 'optimizer', 'sh:`hq ask webster pause5s:y --json`', '--no-wait', '--json')).json.task;
+  await until('the child works', async () => (await tasksOf(company, 'webster')).some((task) => task.state === 'working'));
+  const pid = company.kill('hub');
+  await company.reborn('hub', pid);
+  const end = await company.api('GET', `/v1/tasks/${asked.id}?wait_ms=40000`);
+  assert.match(end.json.handoff.result, /"result": "paused y"/);
+  assert.equal((await tasksOf(company, 'webster')).length, 1, 'asked once');
+  await company.check();
 });
 
 story('a command that asks is cancelled with its task, and dies with its gateway', async (t) => {
