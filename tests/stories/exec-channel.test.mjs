@@ -2,7 +2,10 @@
 // company can be reached, read or written.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -198,6 +201,22 @@ story('a command that asks waits out the death of the hub', async (t) => {
   assert.equal((await tasksOf(company, 'webster')).length, 1, 'asked once');
   await company.check();
 });
+
+// Where the gateway dies between a request and its answer the command dies with it and is not run again:
+// what it asked for was asked for once at most.
+for (const point of ['door.request.after', 'door.answer.before', 'door.answer.after'])
+  story(`the gateway dies at ${point}`, async (t) => {
+    const marks = mkdtempSync(join(tmpdir(), 'hq-marks-'));
+    t.after(() => rmSync(marks, { recursive: true, force: true }));
+    const company = await open(t, { env: { HQ_CRASH_DIR: marks, HQ_CRASH_AT: `gateway/${point}#1` } });
+    const asked = (await company.ask('optimizer', 'sh:`hq ask webster once --no-wait --json; echo code $?`')).task;
+    assert.equal(asked.state, 'done');
+    assert.match(asked.result.result, /Unknown: the process died while exec ran/);
+    const children = await tasksOf(company, 'webster');
+    assert.ok(children.length <= 1 && (point === 'door.request.after' || children.length === 1), `${children.length} children`);
+    for (const child of children) assert.equal(child.parent, asked.id);
+    await company.check();
+  });
 
 story('a command that asks is cancelled with its task, and dies with its gateway', async (t) => {
   const company = await open(t);
