@@ -4,21 +4,16 @@
 
 #include <jansson.h>
 
-struct err;
-
-/* What the caller calls the run; NULL: left out (the run id is then the task's). */
+/* What the caller calls the run; NULL: left out. */
 struct handoff_labels {
     const char *run_id, *workflow_id, *step_id;
-    int attempt;
+    int attempt; /* which try of this call it was, from 1 */
 };
 
-/* The document from the hub's answer about an ended task ({"task","handoff"?}). A task that failed
- * without a handoff gives one of status failed (or blocked) with its failure and no result. New
- * reference. */
+/* The document of docs/handoff.md from the hub's answer about an ended task ({"task","handoff"?}), with
+ * `label` (the caller's run id), `workflow_id`, `step_id` and `attempt` besides. An end without a
+ * record of its own gives one of status failed (or blocked) with its failure and no result. New
+ * reference; wire/handoff.h checks it. */
 json_t *handoff_form(const json_t *answer, const struct handoff_labels *labels);
-
-/* Returns 0 where every field that a handoff needs is there and of its kind, or -1 with *err (code
- * "malformed") naming the first that is not. */
-int handoff_form_check(const json_t *form, struct err *err);
 
 #endif

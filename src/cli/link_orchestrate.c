@@ -18,6 +18,7 @@
 #include "cli/table.h"
 #include "cli/task_text.h"
 #include "cli/wait.h"
+#include "wire/handoff.h"
 #include "wire/task.h"
 
 enum {
@@ -254,9 +255,11 @@ static int show_queued(const struct orders *orders, const json_t *answer)
         puts(id);
         return COMMAND_OK;
     }
-    output_json_line(json_pack("{s:s,s:s,s:s,s:s}", "runId", orders->run_id ? orders->run_id : id,
-                               "task", id, "agent", json_get_text(task, "agent", ""), "state",
-                               json_get_text(task, "state", "")));
+    json_t *made = json_pack("{s:b,s:s,s:s,s:s}", "ok", 1, "runId", id, "agent",
+                             json_get_text(task, "agent", ""), "state",
+                             json_get_text(task, "state", ""));
+    json_set_text(made, "label", orders->run_id);
+    output_json_line(made);
     return COMMAND_OK;
 }
 
@@ -282,7 +285,7 @@ static int show_handoff(const struct orders *orders, const json_t *answer, int t
     }
     if (orders->dir && link_put_file(orders->dir, name, form, &err) < 0)
         code = output_fail(invocation, COMMAND_FAILED, &err);
-    if (invocation_has(invocation, "validate") && handoff_form_check(form, &err) < 0)
+    if (invocation_has(invocation, "validate") && handoff_check(form, &err) < 0)
         code = output_fail(invocation, COMMAND_FAILED, &err);
     json_decref(form);
     return code;

@@ -142,13 +142,15 @@ test("delegate.sh and orchestrate.sh keep the seed's options and meanings", asyn
     '--run-id', 'run-1', '--retries', '2', '--validate', '--workflow-id', 'w1', '--step-id', 's1', '--caller', 'auditor', '--handoff-dir', 'handoffs');
   assert.equal(whole.code, 0, whole.stderr);
   const form = whole.json;
-  assert.equal(form.runId, 'run-1');
+  assert.equal(form.schema_version, 1);
+  assert.equal(form.label, 'run-1');
+  assert.match(form.run_id, /^t-\w+\/1$/);
   assert.equal(form.status, 'complete');
   assert.equal(form.result, 'echo whole');
   assert.equal(form.agent, 'webster');
   assert.equal(form.caller, 'operator', '--caller grants nothing');
-  assert.equal(form.workflowId, 'w1');
-  assert.equal(form.stepId, 's1');
+  assert.equal(form.workflow_id, 'w1');
+  assert.equal(form.step_id, 's1');
   assert.deepEqual(readdirSync(join(company.dir, 'handoffs')), ['run-1.json']);
   assert.deepEqual(JSON.parse(readFileSync(join(company.dir, 'handoffs/run-1.json'), 'utf8')), form);
   const again = await link('orchestrate.sh', 'webster', 'echo:whole', '--context', 'brief.md', '--timeout', '60', '--no-deliver', '--run-id', 'run-1',
@@ -172,6 +174,10 @@ test('orchestrate.sh fails honestly: retries, timeout, channels, mistakes', asyn
   const late = await link('orchestrate.sh', 'webster', 'forever', '--timeout', '1', '--retries', '0');
   assert.equal(late.code, 124, late.stderr);
   assert.equal(late.json.failure.class, 'timeout');
+  assert.equal(late.json.result, null);
+  const strict = await link('orchestrate.sh', 'manager', 'refuse me', '--validate', '--retries', '0');
+  assert.equal(strict.code, 1);
+  assert.ok(!/malformed/.test(strict.stderr), strict.stderr);
   const channel = await link('orchestrate.sh', 'webster', 'x', '--channel-context', '99', '--channel-messages', '20');
   assert.equal(channel.code, 2);
   assert.match(channel.stderr, /no channel configured/);

@@ -15,6 +15,7 @@
 #include "cli/figures.h"
 #include "cli/handoff_text.h"
 #include "cli/tree_text.h"
+#include "wire/handoff.h"
 
 static json_t *parse(const char *text)
 {
@@ -150,17 +151,37 @@ static void a_failure_makes_no_result(void **state)
 {
     struct err err = {0};
     struct handoff_labels labels = {.run_id = "r1", .attempt = 2};
-    json_t *answer = parse(TASK("t-aaaaaaaaaa", "", "webster", "failed",
-                                ",\"caller\":\"operator\",\"failure_class\":\"timeout\","
-                                "\"failure_message\":\"late\"") "}");
+    json_t *answer = parse(TASK("t-aaaaaaaaaa", "", "webster", "timed_out",
+                                ",\"caller\":\"operator\",\"fence\":3,\"failure_class\":"
+                                "\"timeout\",\"failure_message\":\"late\"") "}");
     json_t *form = handoff_form(answer, &labels);
     assert_string_equal(json_get_text(form, "status", ""), "failed");
+    assert_string_equal(json_get_text(form, "run_id", ""), "t-aaaaaaaaaa/3");
+    assert_string_equal(json_get_text(form, "label", ""), "r1");
     assert_true(json_is_null(json_object_get(form, "result")));
     assert_string_equal(json_get_text(json_object_get(form, "failure"), "class", ""), "timeout");
     assert_int_equal(json_get_int(form, "attempt", 0), 2);
-    assert_int_equal(handoff_form_check(form, &err), 0);
-    json_object_set_new(form, "status", json_string("complete"));
-    assert_int_equal(handoff_form_check(form, &err), -1);
+    assert_int_equal(handoff_check(form, &err), 0);
+    json_decref(form);
+    json_decref(answer);
+}
+
+static void a_result_is_passed_on_whole(void **state)
+{
+    struct err err = {0};
+    struct handoff_labels labels = {.attempt = 1};
+    json_t *answer =
+        parse(TASK("t-aaaaaaaaaa", "", "webster", "done", "")
+              ",\"handoff\":{\"task\":\"t-aaaaaaaaaa\",\"v\":1,\"status\":\"complete\","
+              "\"result\":{\"wall\":2.4},\"confidence\":\"high\",\"artefacts\":[],"
+              "\"run_id\":\"t-aaaaaaaaaa/1\",\"agent\":\"webster\",\"caller\":\"operator\"}}");
+    json_t *form = handoff_form(answer, &labels);
+    assert_true(json_number_value(json_object_get(json_object_get(form, "result"), "wall")) > 2);
+    assert_true(json_is_null(json_object_get(form, "failure")));
+    assert_null(json_object_get(form, "label"));
+    assert_int_equal(handoff_check(form, &err), 0);
+    json_object_set_new(form, "confidence", json_string("sure"));
+    assert_int_equal(handoff_check(form, &err), -1);
     assert_string_equal(err.code, "malformed");
     json_decref(form);
     json_decref(answer);
@@ -175,6 +196,7 @@ int main(void)
         cmocka_unit_test(broken_parents_end),
         cmocka_unit_test(money_is_honest),
         cmocka_unit_test(a_failure_makes_no_result),
+        cmocka_unit_test(a_result_is_passed_on_whole),
     };
     return cmocka_run_group_tests_name("cli_tree", tests, NULL, NULL);
 }
