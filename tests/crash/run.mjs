@@ -1,167 +1,50 @@
 // The crash-point runner: records every numbered point that a scenario passes (base/crash.h), then
 // runs the scenario once per point with a SIGKILL there, and looks whether anything was lost,
 // doubled, repeated or left behind.
-// usage: run.mjs [--all] [--only REGEX] [--slots N] [--seconds N]
-import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+// usage: run.mjs [--all] [--scenario NAME] [--only REGEX] [--pairs N] [--slots N] [--seconds N]
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Company, processesOf, repository, rules, until } from '../stories/company.mjs';
+import { Company, processesOf } from '../stories/company.mjs';
+import * as firstLight from './first-light.mjs';
+import { bringDown } from './operator.mjs';
+import * as teamwork from './teamwork.mjs';
 
 const { values: options } = parseArgs({ options: {
   all: { type: 'boolean', default: false },
+  scenario: { type: 'string', default: '' },
   only: { type: 'string', default: '' },
+  pairs: { type: 'string', default: '0' }, // random pairs of points in one run
   slots: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '100' }, // how long the short form starts new runs
 } });
-const require = createRequire(join(repository, 'tests/package.json'));
-const { LLMock } = require('@copilotkit/aimock');
-
-// ---- the model: a provider over HTTP that remembers which step each task asked for ----
-
-const asked = new Map(); // tag → steps in the order in which they were asked for
-
-function answer(request) {
-  const text = JSON.stringify(request.messages.findLast((message) => message.role === 'user').content);
-  const tag = /work:([A-Za-z0-9]+)/.exec(text)[1];
-  const step = request.messages.filter((message) => message.role === 'tool').length;
-  asked.set(tag, [...(asked.get(tag) ?? []), step]);
-  const call = (name, args) => ({ content: 'I work.', toolCalls: [{ id: `call_${step}`, name, arguments: JSON.stringify(args) }] });
-  if (step === 0) return call('write', { path: `out-${tag}.txt`, content: `content of ${tag}\n` });
-  if (step === 1) return call('exec', { command: `echo ${tag} >> appended-${tag}.txt; echo appended ${tag}` });
-  return { content: `finished ${tag}` };
-}
-
-const mock = new LLMock({ port: 0, logLevel: 'silent', journalMaxEntries: 10 });
-mock.addFixture({ match: { predicate: () => true }, response: answer });
-await mock.start();
-
-// ---- the scenario ----
-
-// Acts as an operator who starts the company again when nobody supervises it.
-async function keepUp(company) {
-  if (!company.pid('supervisor')) await company.hq('up', '-d', '--wait', '--timeout', '4s');
-}
-
-async function insist(company, what, action) {
-  return until(what, async () => {
-    await keepUp(company);
-    return action();
-  }, 60000);
-}
-
-async function bringDown(company) {
-  await until('everything down', async () => {
-    await company.hq('down', { timeout: 30000 });
-    return processesOf(company.dir).length === 0;
-  }, 60000);
-}
-
-function terminal(state) {
-  return ['done', 'failed', 'cancelled', 'timed_out'].includes(state);
-}
-
-// A hook and an ask, each two tool calls long; the hook's answer is to be delivered somewhere.
-async function work(company, tags) {
-  const hook = await insist(company, 'the hook is accepted', async () => {
-    const body = { message: `work:${tags.hook}`, deliver: true, channel: 'discord', model: 'mock/gpt-5' };
-    const { status, json } = await company.post('manager', body, { headers: { 'idempotency-key': 'the-hook' } });
-    return status === 202 && json.runId;
-  });
-  const ask = await insist(company, 'the ask is accepted', async () => {
-    const { status, json } = await company.api('POST', '/v1/tasks', { agent: 'manager', kind: 'ask', key: 'the-ask', instruction: `work:${tags.ask}` });
-    return (status === 200 || status === 201) && json.task.id;
-  });
-  for (const id of [hook, ask])
-    await insist(company, `${id} ends`, async () => terminal((await company.api('GET', `/v1/tasks/${id}?wait_ms=2000`)).json.task?.state));
-  return { hook, ask };
-}
-
-async function checkTask(company, id, tag) {
-  const { task, handoff, calls, effects = [] } = await company.task(id);
-  assert.equal(task.state, 'done', `${tag}: ${JSON.stringify(task)}`);
-  assert.ok(task.tries <= 1, `${tag}: ${task.tries} tries; a death is none`);
-  assert.equal(handoff.status, 'complete');
-  assert.match(handoff.result, new RegExp(`^finished ${tag}`));
-  assert.deepEqual(calls.map((call) => `${call.step}.${call.idx} ${call.name.split('/')[0]}`).map((text) => text.replace(/demo|mock/, 'model')),
-    ['0.0 model', '0.1 write', '1.0 model', '1.1 exec', '2.0 model'], tag);
-  for (const call of calls.filter((one) => one.name !== 'exec')) assert.equal(call.state, 'recorded', `${tag}: ${call.name} of step ${call.step}`);
-  const exec = calls.find((call) => call.name === 'exec');
-  const path = join(company.workspace('manager'), `appended-${tag}.txt`);
-  const lines = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  if (exec.state === 'unknown') assert.ok(lines === '' || lines === `${tag}\n`, `${tag}: appended ${JSON.stringify(lines)}`);
-  else assert.equal(lines, `${tag}\n`, `${tag}: appended exactly once`);
-  assert.equal(readFileSync(join(company.workspace('manager'), `out-${tag}.txt`), 'utf8'), `content of ${tag}\n`);
-  return { effects, unknown: exec.state === 'unknown' };
-}
-
-// Opening a lane writes what its transcript lacks (ledger.md, "Turns"): one more turn in each session.
-async function reopen(company, ids) {
-  for (const id of Object.values(ids)) {
-    const { session } = (await company.task(id)).task;
-    const { json } = await company.api('POST', '/v1/tasks', { agent: 'manager', kind: 'ask', key: `again ${id}`, session, instruction: 'echo:again' });
-    await until('one more turn', async () => (await company.api('GET', `/v1/tasks/${json.task.id}?wait_ms=2000`)).json.task.state === 'done');
-  }
-}
-
-// The transcript is written from the records: each message once, whatever died meanwhile.
-function checkTranscripts(company, tags) {
-  const dir = join(company.dir, 'instances/manager/agents/main/sessions');
-  const files = readdirSync(dir).filter((name) => name.endsWith('.jsonl'));
-  for (const tag of Object.values(tags)) {
-    const mine = files.map((name) => readFileSync(join(dir, name), 'utf8')).filter((text) => text.includes(`work:${tag}`));
-    if (mine.length !== 1) throw new Error(`${tag}: ${mine.length} transcripts`);
-    const messages = mine[0].trim().split('\n').map((line) => JSON.parse(line)).filter((line) => line.type === 'message');
-    const told = messages.map((line) => line.message.role).join(' ');
-    if (told !== 'user assistant toolResult assistant toolResult assistant user assistant') throw new Error(`${tag}: the transcript has ${told}`);
-  }
-}
-
-// Once the model was asked for a step, the steps before it are recorded and never asked again.
-function checkModelCalls(tag) {
-  const steps = asked.get(tag) ?? [];
-  for (let i = 1; i < steps.length; i++) assert.ok(steps[i] >= steps[i - 1], `${tag}: the model was asked ${steps.join(', ')}`);
-  assert.deepEqual([...new Set(steps)], [0, 1, 2], tag);
-}
+const scenarios = [firstLight, teamwork].filter(({ name }) => name.includes(options.scenario));
 
 let serial = 0;
 
-async function scenario(point) {
-  const tags = { hook: `h${++serial}x`, ask: `a${serial}x` };
-  const company = await Company.open(null, {
-    up: false, script: rules,
-    models: { mock: { api: 'openai-chat', base_url: `${mock.url}/v1`, price: { in: 0, out: 0 } } },
-  });
+async function once(scenario, point) {
+  const tags = scenario.tags(++serial);
+  const { env = {}, ...settings } = scenario.options(tags);
+  const company = await Company.open(null, { up: false, ...settings });
   try {
     const crashDir = join(company.dir, 'crash');
     mkdirSync(crashDir);
-    company.env = { HQ_CRASH_DIR: crashDir, ...(point ? { HQ_CRASH_AT: point } : {}) };
-    const ids = await work(company, tags);
+    company.env = { ...env, HQ_CRASH_DIR: crashDir, ...(point ? { HQ_CRASH_AT: point } : {}) };
+    const ids = await scenario.work(company, tags);
     await bringDown(company);
     const passed = readFileSync(join(crashDir, 'points'), 'utf8').trim().split('\n');
     const fired = readdirSync(crashDir).some((name) => name.startsWith('fired.'));
 
-    company.env = {};
+    company.env = env;
     await company.up();
-    const hook = await checkTask(company, ids.hook, tags.hook);
-    const ask = await checkTask(company, ids.ask, tags.ask);
-    checkModelCalls(tags.hook);
-    assert.deepEqual(hook.effects.map((effect) => effect.state), ['held'], 'one delivery, held');
-    const { items } = (await company.api('GET', '/v1/tasks')).json;
-    assert.deepEqual(items.map((item) => item.id).sort(), [ids.hook, ids.ask].sort(), 'two tasks, no more');
-    await company.check();
-    await reopen(company, ids);
-    await until('the transcripts are whole', () => (checkTranscripts(company, tags), true)); // written a moment later
+    const unknown = await scenario.check(company, ids, tags);
     for (const { pid } of processesOf(company.dir)) process.kill(pid, 'SIGKILL');
-    return { points: passed, fired, unknown: Number(hook.unknown) + Number(ask.unknown) };
+    return { points: passed, fired, unknown };
   } finally {
     await company.close();
   }
 }
-
-// ---- all points, several at once ----
 
 // First one pass of every site, then the rest: the short form sees every site before its time is up.
 function order(points) {
@@ -170,40 +53,52 @@ function order(points) {
   return [...first, ...points.filter((point) => !first.includes(point))];
 }
 
-const recorded = await scenario(null);
-let points = order([...new Set(recorded.points)]);
-const total = points.length;
-if (options.only) points = points.filter((point) => new RegExp(options.only).test(point));
-const roles = {};
-for (const point of points) roles[point.split('/')[0]] = (roles[point.split('/')[0]] ?? 0) + 1;
-console.log(`${total} points: ${Object.entries(roles).map(([role, count]) => `${role} ${count}`).join(', ')}`);
-
-const began = Date.now();
-const queue = [...points];
-let passed = 0, failed = 0, unknown = 0, missed = 0;
-
-async function slot() {
-  for (;;) {
-    const late = !options.all && Date.now() - began > Number(options.seconds) * 1000;
-    const point = late ? null : queue.shift();
-    if (!point) return;
-    try {
-      const result = await scenario(point);
-      if (!result.fired) missed++; // another order of events: the point was not passed this time
-      passed++;
-      unknown += result.unknown;
-    } catch (error) {
-      failed++;
-      console.log(`FAILED ${point}\n${error.stack.split('\n').slice(0, 40).join('\n')}`);
-    }
-  }
+// Two deaths in one run, anywhere.
+function pairsOf(points, count) {
+  const any = () => points[Math.floor(Math.random() * points.length)];
+  return Array.from({ length: count }, () => `${any()},${any()}`);
 }
 
-await Promise.all(Array.from({ length: Number(options.slots) }, slot));
-await mock.stop();
-const seconds = Math.round((Date.now() - began) / 1000);
-console.log(`${passed + failed} of ${total} points in ${seconds} s (${missed} not passed this time); ` +
-  `0 lost, 0 doubled${failed ? ' except where it failed' : ''}; ${unknown} calls declared unknown`);
-if (queue.length) console.log(`${queue.length} points left for: make crash`);
+let passed = 0, failed = 0;
+
+// All points of one scenario, several at once.
+async function runAll(scenario, seconds) {
+  await scenario.start();
+  const recorded = await once(scenario, null);
+  const points = order([...new Set(recorded.points)]);
+  let queue = points.filter((point) => new RegExp(options.only).test(point));
+  if (Number(options.pairs)) queue = pairsOf(queue, Number(options.pairs));
+  const roles = {};
+  for (const point of points) roles[point.split('/')[0]] = (roles[point.split('/')[0]] ?? 0) + 1;
+  console.log(`${scenario.name}: ${points.length} points: ${Object.entries(roles).map(([role, count]) => `${role} ${count}`).join(', ')}`);
+
+  const began = Date.now(), wanted = queue.length;
+  let good = 0, bad = 0, unknown = 0, missed = 0;
+  const slot = async () => {
+    for (;;) {
+      const late = !options.all && !Number(options.pairs) && Date.now() - began > seconds * 1000;
+      const point = late ? null : queue.shift();
+      if (!point) return;
+      try {
+        const result = await once(scenario, point);
+        if (!result.fired) missed++; // another order of events: the point was not passed this time
+        good++;
+        unknown += result.unknown;
+      } catch (error) {
+        bad++;
+        console.log(`FAILED ${scenario.name} at ${point}\n${error.stack.split('\n').slice(0, 40).join('\n')}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Number(options.slots) }, slot));
+  await scenario.stop();
+  console.log(`${scenario.name}: ${good + bad} of ${wanted} ${Number(options.pairs) ? 'pairs' : 'points'} in ${Math.round((Date.now() - began) / 1000)} s ` +
+    `(${missed} not passed this time); 0 lost, 0 doubled${bad ? ' except where it failed' : ''}; ${unknown} calls declared unknown`);
+  if (queue.length) console.log(`${queue.length} left for: make crash`);
+  passed += good;
+  failed += bad;
+}
+
+for (const scenario of scenarios) await runAll(scenario, Number(options.seconds) / scenarios.length);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed || !passed ? 1 : 0;

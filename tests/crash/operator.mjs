@@ -1,0 +1,25 @@
+// What every crash scenario needs: an operator who insists, and starts the company again when nobody
+// supervises it.
+import { processesOf, until } from '../stories/company.mjs';
+
+export async function insist(company, what, action) {
+  return until(what, async () => {
+    if (!company.pid('supervisor')) await company.hq('up', '-d', '--wait', '--timeout', '4s');
+    return action();
+  }, 60000);
+}
+
+export async function bringDown(company) {
+  await until('everything down', async () => {
+    await company.hq('down', { timeout: 30000 });
+    return processesOf(company.dir).length === 0;
+  }, 60000);
+}
+
+export function terminal(state) {
+  return ['done', 'failed', 'cancelled', 'timed_out'].includes(state);
+}
+
+export async function untilEnded(company, id) {
+  await insist(company, `${id} ends`, async () => terminal((await company.api('GET', `/v1/tasks/${id}?wait_ms=2000`)).json.task?.state));
+}
