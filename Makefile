@@ -13,11 +13,14 @@ run:
 test:
 	@SAN='$(SAN)' scripts/test.sh $(PARTS)
 
-test-unit test-rooms test-stories test-crash test-fuzz test-sanitized:
+test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized:
 	@SAN='$(SAN)' scripts/test.sh $(@:test-%=%)
 
 crash:
 	@scripts/test.sh crash-all
+
+chaos:
+	@scripts/test.sh chaos-all
 
 bench:
 	@scripts/bench.sh
@@ -28,4 +31,4 @@ fuzz:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test test-unit test-rooms test-stories test-crash test-fuzz test-sanitized crash bench fuzz clean
+.PHONY: all run test test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized crash chaos bench fuzz clean

@@ -6,4 +6,5 @@ scripts/need.sh test
 PATH="$(scripts/node.sh):$PATH"
 export PATH
 scripts/build.sh build >/dev/null
-exec node tests/bench/run.mjs "$@"
+node tests/bench/run.mjs "$@"
+exec node tests/bench/delegation.mjs

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the suite and ends with "N passed, N failed". usage: [SAN=address|thread] test.sh [part…]
-# Parts: unit fuzz rooms stories crash sanitized crash-all. None named: all but crash-all.
+# Parts: unit fuzz rooms stories crash chaos sanitized crash-all chaos-all. None named: all but the last two.
 set -u
 cd "$(dirname "$0")/.."
 scripts/need.sh test || exit 2
@@ -86,15 +86,17 @@ part() {
     stories) stories stories build/hq ;;
     crash) script_part 'crash points' node tests/crash/run.mjs ;;
     crash-all) script_part 'crash points, all' node tests/crash/run.mjs --all ;;
+    chaos) script_part 'chaos' node tests/chaos/run.mjs --tasks 400 ;;
+    chaos-all) script_part 'chaos, 10,000 tasks' node tests/chaos/run.mjs ;;
     sanitized) sanitized address ;;
-    *) echo "no part called $1 (unit fuzz rooms stories crash sanitized crash-all)" >&2; exit 2 ;;
+    *) echo "no part called $1 (unit fuzz rooms stories crash chaos sanitized crash-all chaos-all)" >&2; exit 2 ;;
     esac
 }
 
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 case ${SAN:-} in
 '')
-    [ $# -eq 0 ] && set -- unit fuzz rooms stories crash sanitized
+    [ $# -eq 0 ] && set -- unit fuzz rooms stories crash chaos sanitized
     if build build; then
         for name; do part "$name"; done
     fi ;;
