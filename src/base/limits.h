@@ -20,6 +20,7 @@ enum {
     LIMIT_TURNS_AT_ONCE = 8,             /* per gateway */
     LIMIT_MODEL_STEPS = 50,              /* model calls in one turn: stops a tool loop */
     LIMIT_TOOL_CALLS_PER_STEP = 64,      /* calls in one model answer */
+    LIMIT_CALLS = LIMIT_MODEL_STEPS * (LIMIT_TOOL_CALLS_PER_STEP + 1), /* of one turn, in all */
     LIMIT_TOOL_OUTPUT = 200000,          /* OpenClaw keeps 200,000 characters of exec output */
     LIMIT_READ_LINES = 2000,             /* OpenClaw's read: 2000 lines / 50 KB */
     LIMIT_READ_BYTES = 51200,
@@ -69,6 +70,7 @@ enum {
     LIMIT_AUTH_FAILURES = 20,            /* then 429, per address and minute (OpenClaw's hooks) */
     LIMIT_AUTH_WINDOW_MS = 60000,
     LIMIT_AUTH_ADDRESSES = 2048,
+    LIMIT_TREE = 10000,                  /* tasks of one request: the most that limits.tasks allows */
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
     LIMIT_ROUTE_TEXT = 8192,             /* bytes of a text whose words choose an agent */
     LIMIT_CHAIN_TASKS = 300,             /* waiting tasks that status follows: each is some reads */

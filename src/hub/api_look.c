@@ -119,7 +119,8 @@ static int add_list(struct hub *hub, enum ledger_list list, const struct record 
 {
     void *rows;
     size_t count;
-    if (ledger_query(hub->ledger, list, id, NULL, 0, LIMIT_LIST, arena, &rows, &count, err) < 0)
+    size_t max = list == LIST_CALLS ? LIMIT_CALLS : LIMIT_LIST;
+    if (ledger_query(hub->ledger, list, id, NULL, 0, max, arena, &rows, &count, err) < 0)
         return -1;
     if (list == LIST_CALLS)
         for (size_t i = 0; i < count; i++)

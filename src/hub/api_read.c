@@ -56,7 +56,7 @@ static json_t *history_item(struct hub *hub, struct task *task, struct arena *ar
     size_t count;
     struct handoff handoff = {.task = task->id};
     if (api_inline_task(hub, task, arena, err) < 0 ||
-        ledger_query(hub->ledger, LIST_CALLS, task->id, NULL, 0, LIMIT_LIST, arena, &rows, &count,
+        ledger_query(hub->ledger, LIST_CALLS, task->id, NULL, 0, LIMIT_CALLS, arena, &rows, &count,
                      err) < 0)
         return NULL;
     for (size_t i = 0; i < count; i++)

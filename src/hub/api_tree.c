@@ -54,7 +54,7 @@ static int add_tasks(struct hub *hub, struct http_request *request, const char *
     size_t count;
     json_t *items = json_array();
     json_object_set_new(answer, "items", items);
-    if (ledger_query(hub->ledger, LIST_TREE, root, NULL, 0, LIMIT_LIST, &request->arena, &rows,
+    if (ledger_query(hub->ledger, LIST_TREE, root, NULL, 0, LIMIT_TREE, &request->arena, &rows,
                      &count, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {

@@ -139,7 +139,7 @@ static int add_calls(struct hub *hub, const struct task *task, json_t *item, str
 {
     void *rows = NULL;
     size_t count = 0;
-    if (task->fence > 1 && ledger_query(hub->ledger, LIST_CALLS, task->id, NULL, 0, LIMIT_LIST,
+    if (task->fence > 1 && ledger_query(hub->ledger, LIST_CALLS, task->id, NULL, 0, LIMIT_CALLS,
                                         arena, &rows, &count, err) < 0)
         return -1;
     struct call *calls = rows;

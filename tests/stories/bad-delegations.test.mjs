@@ -54,7 +54,7 @@ test('whatever a program gets wrong is refused by name', async (t) => {
     assert.ok(answer.json.error.message.length > 10, 'in words');
   };
   await refused({ agent: 'websterr' }, 404, 'unknown_agent');
-  await refused({ agent: undefined, capability: 'juggling' }, 404, 'no_candidate');
+  await refused({ agent: undefined, capability: 'juggling' }, 422, 'no_candidate');
   await refused({ instruction: '' }, 400, 'empty_instruction');
   await refused({ instruction: 'x'.repeat(10 << 20) }, 413, 'instruction_too_large');
   await refused({ deadline_ms: -1 }, 400, 'bad_deadline');

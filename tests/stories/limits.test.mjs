@@ -31,8 +31,8 @@ test('a triangle ends where it would close, and the reason travels back up', asy
   ]);
   const { task } = await company.ask('manager', 'round one');
   assert.equal(task.state, 'done');
-  assert.match(task.result.result, /manager/);
-  assert.match(task.result.result, /path|already/i);
+  assert.match(task.result.result, /manager > tech-lead > webster/);
+  assert.match(task.result.result, /circle/);
   const items = await tree(company, task.id);
   assert.equal(items.length, 3);
   const [refused] = await refusals(company, items[2].task.id);
@@ -91,8 +91,8 @@ test('a thousand-way fan-out is cut at the limits; what was let in is answered',
   const storm = Array.from({ length: 16 }, (_, step) => ({ when: { model: 'manager', user: 'storm', step }, call: calls(step) }));
   const company = await open(t, [...storm, { when: { model: 'manager', user: 'storm' }, say: 'the last word was: {{tool_result}}' }],
     { limits: { depth: 4, tasks: 40, live: 16, fan_out: 30, wall: '5m' } });
-  const { task } = await company.ask('manager', 'storm', '--timeout', '120s');
-  assert.equal(task.state, 'done', JSON.stringify(task));
+  const { task } = (await company.hq('ask', 'manager', 'storm', '--no-wait', '--json')).json;
+  await until('the storm is over', async () => (await company.api('GET', `/v1/tasks/${task.id}?wait_ms=5000`)).json.task.state === 'done', 120000);
   const items = await tree(company, task.id);
   assert.ok(items.length <= 31, `${items.length} tasks`);
   assert.ok(items.every((item) => item.task.state === 'done'));
