@@ -19,8 +19,17 @@ function open(t, script, { limits, agents = everyone, change } = {}) {
 }
 
 const tree = async (company, id) => (await company.api('GET', `/v1/tasks/${id}/tree`)).json.items;
-const refusals = async (company, id) => (await company.api('GET', `/v1/events?stream=${id}&limit=1000`)).json.items
-  .filter((event) => event.type === 'delegation.refused').map((event) => event.body);
+
+async function events(company, stream) {
+  const all = [];
+  for (;;) {
+    const { items } = (await company.api('GET', `/v1/events?stream=${stream}&from=${(all.at(-1)?.seq ?? 0) + 1}&limit=1000`)).json;
+    if (!items.length) return all;
+    all.push(...items);
+  }
+}
+
+const refusals = async (company, id) => (await events(company, id)).filter((event) => event.type === 'delegation.refused').map((event) => event.body);
 
 test('a triangle ends where it would close, and the reason travels back up', async (t) => {
   const company = await open(t, [
