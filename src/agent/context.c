@@ -13,7 +13,8 @@ static void put_time(const struct context *context, struct buf *out)
         return;
     int64_t ms = context->task->deadline_at - context->now;
     time_print_duration(ms > 0 ? ms : 0, left);
-    buf_printf(out, " Time left: %s%s.", left, ms < HURRY_MS ? ", so finish with what you have" : "");
+    buf_printf(out, " Time left: %s%s.", left,
+               ms < HURRY_MS ? ", so finish with what you have" : "");
 }
 
 static void put_budget(const struct context *context, struct buf *out)

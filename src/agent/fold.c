@@ -152,11 +152,10 @@ static json_t *tool_message(const json_t *call)
 {
     struct arena arena = {0};
     const char *text = quote_answer(&arena, call);
-    json_t *message =
-        json_pack("{s:s,s:s,s:s,s:o,s:b}", "role", "tool", "call_id",
-                  json_get_text(call, "call_id", ""), "name", json_get_text(call, "name", ""),
-                  "text", json_text(text, strlen(text)), "is_error",
-                  json_get_bool(call, "is_error", false));
+    json_t *message = json_pack(
+        "{s:s,s:s,s:s,s:o,s:b}", "role", "tool", "call_id", json_get_text(call, "call_id", ""),
+        "name", json_get_text(call, "name", ""), "text", json_text(text, strlen(text)), "is_error",
+        json_get_bool(call, "is_error", false));
     arena_fini(&arena);
     return message;
 }
@@ -168,9 +167,10 @@ static void add_left_out(const json_t *answer, json_t *messages)
     int64_t count = json_get_int(answer, "calls_left_out", 0);
     if (count <= 0)
         return;
-    snprintf(text, sizeof(text),
-             "[runtime] %lld more tool calls of your answer did not run: at most %d are allowed in one.",
-             (long long)count, LIMIT_TOOL_CALLS_PER_STEP);
+    snprintf(
+        text, sizeof(text),
+        "[runtime] %lld more tool calls of your answer did not run: at most %d are allowed in one.",
+        (long long)count, LIMIT_TOOL_CALLS_PER_STEP);
     json_array_append_new(messages, json_pack("{s:s,s:s}", "role", "system", "text", text));
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "tool/tool.h"
 
@@ -83,7 +84,12 @@ char *quote_text(struct arena *arena, const char *label, const char *text)
 {
     struct buf out = {0}, body = {0};
     char hex[HASH_HEX];
+    size_t len = strlen(text), kept = str_utf8_cut(text, len, LIMIT_TOOL_OUTPUT);
+    if (kept < len)
+        text = arena_memdup(arena, text, kept);
     put_harmless(&body, text);
+    if (kept < len)
+        buf_printf(&body, "\n[cut here: %zu of %zu bytes]", kept, len);
     hash_hex(buf_text(&body), body.len, hex);
     hex[CODE_DIGITS] = '\0';
     buf_puts(&out, "[");
@@ -101,10 +107,11 @@ static char *quote_part(struct arena *arena, const json_t *part)
 {
     const char *name = json_get_text(part, "name", json_get_text(part, "label", NULL));
     const char *from = json_get_text(part, "from", NULL);
-    const char *text = json_is_string(part) ? json_string_value(part)
-                                            : json_get_text(part, "text", NULL);
+    const char *text =
+        json_is_string(part) ? json_string_value(part) : json_get_text(part, "text", NULL);
     if (!text)
-        text = json_print(arena, json_object_get(part, "json") ? json_object_get(part, "json") : part);
+        text =
+            json_print(arena, json_object_get(part, "json") ? json_object_get(part, "json") : part);
     if (name)
         name = arena_memdup(arena, name, str_utf8_cut(name, strlen(name), NAME_BYTES));
     const char *label = arena_printf(arena, "data%s%s%s%s given with this task", name ? " " : "",
@@ -132,10 +139,10 @@ static char *label_of(struct arena *arena, const json_t *response)
     const char *class = json_get_text(response, "failure_class", NULL);
     const char *confidence = json_get_text(response, "confidence", NULL);
     const char *agent = json_get_text(response, "agent", NULL);
-    return arena_printf(arena, "result of %s%s%s · %s%s%s%s%s", json_get_text(response, "task", "?"),
-                        agent ? " from " : "", agent ? agent : "", class ? "failed: " : status,
-                        class ? class : "", confidence ? " · confidence " : "",
-                        confidence ? confidence : "", "");
+    return arena_printf(arena, "result of %s%s%s · %s%s%s%s%s",
+                        json_get_text(response, "task", "?"), agent ? " from " : "",
+                        agent ? agent : "", class ? "failed: " : status, class ? class : "",
+                        confidence ? " · confidence " : "", confidence ? confidence : "", "");
 }
 
 /* The result's text, then what the agent noted beside it. */

@@ -13,7 +13,7 @@ struct arena;
  *   <text>
  *   <code> DATA>>>
  * where the code is made from the text's hash, so that no text can hold its own; what looks like a
- * fence inside is changed. The label becomes one line of at most 300 bytes. */
+ * fence inside is changed, and a text over LIMIT_TOOL_OUTPUT is cut. The label becomes one line of at most 300 bytes. */
 char *quote_text(struct arena *arena, const char *label, const char *text);
 
 /* The instruction, and behind it every part of `data` (an array: texts, or objects with "name" and

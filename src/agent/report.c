@@ -76,9 +76,8 @@ void report_fail(struct report *report, const char *failure_class, const char *m
 
 void report_park_for(struct report *report, const char *kind, int64_t in_ms)
 {
-    json_object_set_new(
-        add(report, "park"), "waits",
-        json_pack("[{s:s,s:I}]", "kind", kind, "in_ms", (json_int_t)in_ms));
+    json_object_set_new(add(report, "park"), "waits",
+                        json_pack("[{s:s,s:I}]", "kind", kind, "in_ms", (json_int_t)in_ms));
 }
 
 void report_park_step(struct report *report, int64_t step)
@@ -118,8 +117,8 @@ enum hub_outcome report_send(struct report *report, struct hub_client *hub,
     json_t *json = NULL;
     rand_hex(request, 32);
     json_t *body = json_pack("{s:s,s:O}", "request", request, "ops", report->ops);
-    enum hub_outcome outcome = hub_call(hub, "POST", "/v1/batch", body, REPORT_PATIENCE_MS, NULL,
-                                        &json, NULL, err);
+    enum hub_outcome outcome =
+        hub_call(hub, "POST", "/v1/batch", body, REPORT_PATIENCE_MS, NULL, &json, NULL, err);
     read_answer(json, answer);
     json_decref(json);
     json_decref(body);

@@ -35,7 +35,8 @@ void turn_remember(struct turn *turn, json_t *call)
     char now[TIME_TEXT];
     time_rfc3339(turn_now(turn), now);
     json_set_text(call, "recorded_at", now);
-    json_t *old = fold_find(turn->calls, json_get_int(call, "step", 0), json_get_int(call, "idx", 0));
+    json_t *old =
+        fold_find(turn->calls, json_get_int(call, "step", 0), json_get_int(call, "idx", 0));
     if (old) {
         json_object_update(old, call);
         json_decref(call);
@@ -57,10 +58,10 @@ json_t *turn_messages(struct turn *turn)
     text = quote_instruction(&turn->arena, text, data);
     if (turn->schema)
         text = arena_printf(&turn->arena,
-                            "%s\n\n[hq] The result of this task must fit this JSON Schema: %s", text,
-                            turn->task.result_schema);
-    json_array_append_new(messages,
-                          json_pack("{s:s,s:o}", "role", "user", "text", json_text(text, strlen(text))));
+                            "%s\n\n[hq] The result of this task must fit this JSON Schema: %s",
+                            text, turn->task.result_schema);
+    json_array_append_new(
+        messages, json_pack("{s:s,s:o}", "role", "user", "text", json_text(text, strlen(text))));
     fold_messages(turn->calls, turn->schema, messages);
     json_decref(data);
     return messages;
@@ -72,9 +73,9 @@ static int catch_up(struct turn *turn, const json_t *claimed)
     json_t *answer = NULL;
     if (json_array_size(json_object_get(claimed, "unprojected")) == 0)
         return 0;
-    const char *path = arena_printf(&turn->arena, "/v1/sessions/%s/history?session=%s&after=%lld",
-                                    turn->task.agent, turn->session.key,
-                                    (long long)turn->session.projected);
+    const char *path =
+        arena_printf(&turn->arena, "/v1/sessions/%s/history?session=%s&after=%lld",
+                     turn->task.agent, turn->session.key, (long long)turn->session.projected);
     if (hub_call(turn->runtime->hub, "GET", path, NULL, CATCH_UP_MS, NULL, &answer, NULL,
                  &turn->err) != HUB_OK)
         return -1;
@@ -129,8 +130,8 @@ static void set_tools(struct turn *turn)
     json_decref(grant);
 }
 
-static int turn_init(struct turn *turn, const struct agent_runtime *runtime,
-                     const json_t *claimed, struct turn_control *control)
+static int turn_init(struct turn *turn, const struct agent_runtime *runtime, const json_t *claimed,
+                     struct turn_control *control)
 {
     *turn = (struct turn){.runtime = runtime, .control = control};
     if (record_from_json(&task_record, json_object_get(claimed, "task"), &turn->task, &turn->arena,
@@ -215,7 +216,7 @@ static const char *end_state(const struct turn *turn)
     return str_eq(turn->failure_class, "timeout") ? TASK_TIMED_OUT : TASK_FAILED;
 }
 
-/* Shows the ended turn in the transcript; what fails here is caught up when the lane opens again. */
+/* Shows the ended turn in the transcript; what fails is caught up when the lane opens again. */
 static void project(struct turn *turn)
 {
     struct err err;

@@ -35,8 +35,8 @@ static json_t *reserve_of(struct turn *turn)
 void turn_intend_model(struct turn *turn, int64_t step)
 {
     bool known = prompt_store_has(turn->runtime->prompts, turn->prompt_hash);
-    json_t *call = json_pack("{s:I,s:i,s:s,s:s,s:s,s:s}", "step", (json_int_t)step, "idx", 0, "kind",
-                             "model", "name", model_reference(turn), "state", CALL_INTENDED,
+    json_t *call = json_pack("{s:I,s:i,s:s,s:s,s:s,s:s}", "step", (json_int_t)step, "idx", 0,
+                             "kind", "model", "name", model_reference(turn), "state", CALL_INTENDED,
                              "request_blob", turn->prompt_hash);
     json_object_set_new(call, "fence", json_integer(turn->task.fence));
     json_t *reserve = reserve_of(turn);
@@ -56,8 +56,7 @@ static void drop_model(struct turn *turn, int64_t step)
 /* The record of an answered model call; takes the answer's message. */
 static json_t *model_record(struct turn *turn, int64_t step, struct model_answer *answer)
 {
-    int64_t cost =
-        models_cost(turn->runtime->models, model_reference(turn), &answer->usage);
+    int64_t cost = models_cost(turn->runtime->models, model_reference(turn), &answer->usage);
     turn->spent_micro_usd += cost > 0 ? cost : 0;
     turn->spent_tokens += answer->usage.in + answer->usage.out;
     return json_pack("{s:I,s:i,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I}", "step", (json_int_t)step,

@@ -12,8 +12,7 @@ enum hub_outcome turn_try_send(struct turn *turn, struct report_answer *answer)
     crash_point("turn.report.before");
     if (delegates)
         crash_point("turn.delegate.before");
-    enum hub_outcome outcome =
-        report_send(&turn->report, turn->runtime->hub, answer, &turn->err);
+    enum hub_outcome outcome = report_send(&turn->report, turn->runtime->hub, answer, &turn->err);
     if (delegates)
         crash_point("turn.delegate.after");
     crash_point("turn.report.after");
@@ -29,7 +28,7 @@ enum turn_go turn_settle(struct turn *turn, const struct report_answer *answer)
         turn->failure_class = arena_strdup(&turn->arena, answer->failure_class);
         turn->failure_message = arena_strdup(&turn->arena, answer->failure_message);
     }
-    turn->end = task_state_is_terminal(turn->state)   ? TURN_FINISHED
+    turn->end = task_state_is_terminal(turn->state) ? TURN_FINISHED
                 : str_eq(turn->state, TASK_WAITING) ? TURN_PARKED
                                                     : TURN_GIVEN_BACK;
     return TURN_GO_ENDED;

@@ -68,10 +68,10 @@ static void intend_tool(struct turn *turn, const struct tool_place *place, const
     const char *name = json_get_text(wanted, "name", "");
     json_t *arguments = json_object_get(wanted, "arguments");
     const struct tool *tool = tool_find(name);
-    json_t *call = json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:O*}", "step", (json_int_t)place->step,
-                             "idx", (json_int_t)place->idx, "kind", "tool", "name", name, "call_id",
-                             json_get_text(wanted, "id", ""), "state", CALL_INTENDED, "request",
-                             arguments);
+    json_t *call =
+        json_pack("{s:I,s:I,s:s,s:s,s:s,s:s,s:O*}", "step", (json_int_t)place->step, "idx",
+                  (json_int_t)place->idx, "kind", "tool", "name", name, "call_id",
+                  json_get_text(wanted, "id", ""), "state", CALL_INTENDED, "request", arguments);
     if (tool && tool->plan && json_is_object(arguments)) {
         const char *plan = tool->plan(place, arguments, &turn->arena);
         if (plan)
@@ -137,13 +137,14 @@ static bool decide_repeat(struct turn *turn, const struct tool *tool, const stru
     if (tool->repeat == REPEAT_FREELY)
         return false;
     *state = CALL_UNKNOWN;
-    result_text(result,
-                arena_printf(&turn->arena,
-                             "Unknown: the process died while %s ran. It may have run in part or "
-                             "whole and was not started again. Look at its effects before you repeat "
-                             "it.",
-                             tool->name),
-                true);
+    result_text(
+        result,
+        arena_printf(&turn->arena,
+                     "Unknown: the process died while %s ran. It may have run in part or "
+                     "whole and was not started again. Look at its effects before you repeat "
+                     "it.",
+                     tool->name),
+        true);
     return true;
 }
 
@@ -160,10 +161,10 @@ static void run_tool(struct turn *turn, const struct tool *tool, const struct fo
         crash_point("turn.tool.before");
         if (tool->run(&place, arguments, &turn->arena, result, &err) < 0) {
             *state = CALL_UNKNOWN;
-            result_text(result,
-                        arena_printf(&turn->arena, "Unknown: %s It may have run in part.",
-                                     err.message),
-                        true);
+            result_text(
+                result,
+                arena_printf(&turn->arena, "Unknown: %s It may have run in part.", err.message),
+                true);
         }
         crash_point("turn.tool.after");
     }

@@ -166,13 +166,10 @@ static int check_required(const struct tool *tool, const json_t *schema, const j
 {
     size_t i;
     json_t *name;
-    json_array_foreach(
-        json_object_get(schema, "required"), i,
-        name) if (!json_object_get(arguments,
-                                   json_string_value(
-                                       name))) return err_set(err, "bad_argument",
-                                                              "The tool %s needs the parameter %s.",
-                                                              tool->name, json_string_value(name));
+    json_array_foreach (json_object_get(schema, "required"), i, name)
+        if (!json_object_get(arguments, json_string_value(name)))
+            return err_set(err, "bad_argument", "The tool %s needs the parameter %s.", tool->name,
+                           json_string_value(name));
     return 0;
 }
 
@@ -185,14 +182,16 @@ int tool_check(const struct tool *tool, json_t *arguments, struct err *err)
                        tool->name);
     if (json_object_size(arguments) == 1 && json_object_get(arguments, "_raw")) /* model.h */
         return err_set(err, "bad_argument",
-                       "The arguments of %s are not a JSON object: send the call again.", tool->name);
+                       "The arguments of %s are not a JSON object: send the call again.",
+                       tool->name);
     json_t *schema = json_parse(tool->parameters, strlen(tool->parameters), err);
     if (!schema)
         return -1;
     rename_aliases(tool, arguments);
     int rc = 0;
-    json_object_foreach(json_object_get(schema, "properties"), name, property) if (rc == 0) rc =
-        check_one(name, property, arguments, err);
+    json_object_foreach (json_object_get(schema, "properties"), name, property)
+        if (rc == 0)
+            rc = check_one(name, property, arguments, err);
     if (rc == 0)
         rc = check_required(tool, schema, arguments, err);
     json_decref(schema);

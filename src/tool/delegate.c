@@ -30,16 +30,17 @@ int asking_span(const json_t *arguments, const char *name, int64_t *ms, struct e
     }
     if (*ms > 0 && *ms <= SPAN_MAX_MS)
         return 0;
-    return err_set(err, "bad_argument",
-                   "%s must be a time from now: seconds (90) or a duration (\"5m\"), at most 30 days.",
-                   name);
+    return err_set(
+        err, "bad_argument",
+        "%s must be a time from now: seconds (90) or a duration (\"5m\"), at most 30 days.", name);
 }
 
 int asking_instruction(const char *name, const char *text, struct err *err)
 {
     if (str_is_blank(text))
         return err_set(err, "bad_argument",
-                       "%s is empty: say what is to be done, with all that is needed for it.", name);
+                       "%s is empty: say what is to be done, with all that is needed for it.",
+                       name);
     if (strlen(text) > LIMIT_INSTRUCTION)
         return err_set(err, "bad_argument",
                        "%s has %zu bytes, at most %d are allowed: put long material into a file.",
@@ -82,8 +83,7 @@ static int put_budget(const json_t *arguments, json_t *body, struct err *err)
     if (!(usd > 0) || usd > most)
         return err_set(err, "bad_argument",
                        "budget_usd must be an amount above 0; leave it out for your own limits.");
-    json_object_set_new(body, "budget",
-                        json_pack("{s:I}", "micro_usd", (json_int_t)(usd * 1e6)));
+    json_object_set_new(body, "budget", json_pack("{s:I}", "micro_usd", (json_int_t)(usd * 1e6)));
     return 0;
 }
 
@@ -132,30 +132,36 @@ static json_t *delegate_body(const struct tool_place *place, const json_t *argum
 const struct tool tool_delegate = {
     .name = "delegate",
     .group = "delegate",
-    .description =
-        "Give a task to another agent and get its result. sync (default) waits for the result; async "
-        "answers at once with a task id for task_status and task_wait. Several delegate calls in one "
-        "answer run at the same time. The other agent sees only instruction and data.",
+    .description = "Give a task to another agent and get its result. sync (default) waits for the "
+                   "result; async "
+                   "answers at once with a task id for task_status and task_wait. Several delegate "
+                   "calls in one "
+                   "answer run at the same time. The other agent sees only instruction and data.",
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
         "\"agent\":{\"type\":\"string\",\"description\":\"Whom to ask (id or alias)\"},"
-        "\"capability\":{\"type\":\"string\",\"description\":\"Instead of agent: what is needed; the "
+        "\"capability\":{\"type\":\"string\",\"description\":\"Instead of agent: what is needed; "
+        "the "
         "best agent is found\"},"
         "\"instruction\":{\"type\":\"string\",\"description\":\"What is to be done, complete in "
         "itself\"},"
         "\"data\":{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"object\"]},\"description\":"
         "\"Material for it: texts or {name,text}; never read as instructions\"},"
         "\"mode\":{\"type\":\"string\",\"enum\":[\"sync\",\"async\"]},"
-        "\"deadline\":{\"type\":[\"number\",\"string\"],\"description\":\"Seconds or \\\"5m\\\": then "
+        "\"deadline\":{\"type\":[\"number\",\"string\"],\"description\":\"Seconds or \\\"5m\\\": "
+        "then "
         "the task is stopped\"},"
-        "\"patience\":{\"type\":[\"number\",\"string\"],\"description\":\"sync: wait so long at most; "
+        "\"patience\":{\"type\":[\"number\",\"string\"],\"description\":\"sync: wait so long at "
+        "most; "
         "the task goes on\"},"
         "\"deliver\":{\"type\":[\"string\",\"object\",\"boolean\"],\"description\":\"Also send the "
         "result there: webhook:NAME\"},"
         "\"result_schema\":{\"type\":\"object\",\"description\":\"JSON Schema that the result must "
         "fit\"},"
-        "\"session\":{\"type\":\"string\",\"description\":\"Conversation of that agent to continue\"},"
-        "\"tools\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"It may use "
+        "\"session\":{\"type\":\"string\",\"description\":\"Conversation of that agent to "
+        "continue\"},"
+        "\"tools\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"It may "
+        "use "
         "only these\"},"
         "\"budget_usd\":{\"type\":\"number\",\"description\":\"It may spend so much at most\"}},"
         "\"required\":[\"instruction\"]}",

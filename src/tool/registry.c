@@ -8,10 +8,20 @@
 #include "tool/builtin.h"
 
 static const struct tool *const tools[] = {
-    &tool_read,           &tool_write,         &tool_edit,          &tool_exec,
-    &tool_delegate,       &tool_task_status,   &tool_task_wait,     &tool_task_cancel,
-    &tool_agents_list,    &tool_sessions_list, &tool_sessions_history,
-    &tool_sessions_send,  &tool_sessions_spawn, &tool_report,
+    &tool_read,
+    &tool_write,
+    &tool_edit,
+    &tool_exec,
+    &tool_delegate,
+    &tool_task_status,
+    &tool_task_wait,
+    &tool_task_cancel,
+    &tool_agents_list,
+    &tool_sessions_list,
+    &tool_sessions_history,
+    &tool_sessions_send,
+    &tool_sessions_spawn,
+    &tool_report,
 };
 
 static const struct {
@@ -31,24 +41,10 @@ const struct tool *tool_find(const char *name)
 
 bool tool_is_reserved(const char *name)
 {
-    static const char *const reserved[] = {"message",
-                                           "apply_patch",
-                                           "process",
-                                           "web_search",
-                                           "web_fetch",
-                                           "browser",
-                                           "canvas",
-                                           "nodes",
-                                           "cron",
-                                           "gateway",
-                                           "session_status",
-                                           "memory_search",
-                                           "memory_get",
-                                           "image",
-                                           "tts",
-                                           "task",
-                                           "workflow",
-                                           NULL};
+    static const char *const reserved[] = {
+        "message",    "apply_patch", "process", "web_search", "web_fetch",      "browser",
+        "canvas",     "nodes",       "cron",    "gateway",    "session_status", "memory_search",
+        "memory_get", "image",       "tts",     "task",       "workflow",       NULL};
     return str_in(name, reserved);
 }
 

@@ -37,7 +37,8 @@ static json_t *send_body(const struct tool_place *place, const json_t *arguments
     if (!key.key) {
         err_set(err, "bad_argument", "Name the session: sessionKey, or label.");
     } else if (seconds < 0 || seconds > SEND_SECONDS_MAX) {
-        err_set(err, "bad_argument", "timeoutSeconds must be 0 (do not wait) to %d.", SEND_SECONDS_MAX);
+        err_set(err, "bad_argument", "timeoutSeconds must be 0 (do not wait) to %d.",
+                SEND_SECONDS_MAX);
     } else if (asking_instruction("message", message, err) == 0) {
         body = json_pack("{s:s}", "mode", seconds > 0 ? "sync" : "async");
         json_set_text(body, "agent", key.agent);
@@ -115,8 +116,8 @@ static json_t *spawn_answer(const json_t *call)
     struct arena arena = {0};
     const json_t *response = json_object_get(call, "response");
     const json_t *request = json_object_get(call, "request");
-    const char *name = call_name(&arena, json_get_text(call, "task", ""), json_get_int(call, "step", 0),
-                                 json_get_int(call, "idx", 0));
+    const char *name = call_name(&arena, json_get_text(call, "task", ""),
+                                 json_get_int(call, "step", 0), json_get_int(call, "idx", 0));
     json_t *answer = answer_with(response, status_of(response, "accepted"));
     if (json_object_get(response, "task"))
         json_set_text(answer, "childSessionKey",
@@ -134,7 +135,8 @@ const struct tool tool_sessions_send = {
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
         "\"sessionKey\":{\"type\":\"string\",\"description\":\"agent:<id>:<key>\"},"
-        "\"label\":{\"type\":\"string\",\"description\":\"Instead: the label it was spawned with\"},"
+        "\"label\":{\"type\":\"string\",\"description\":\"Instead: the label it was spawned "
+        "with\"},"
         "\"agentId\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},"
         "\"timeoutSeconds\":{\"type\":\"integer\",\"description\":\"Wait so long for the reply "
         "(30); 0: do not wait\"}},\"required\":[\"message\"]}",
@@ -145,16 +147,18 @@ const struct tool tool_sessions_send = {
 
 const struct tool tool_sessions_spawn = {
     .name = "sessions_spawn",
-    .description = "Start work in a session of its own, by default with yourself; answers at once. Use "
-                   "its runId with task_wait or task_status.",
-    .parameters =
-        "{\"type\":\"object\",\"properties\":{"
-        "\"task\":{\"type\":\"string\",\"description\":\"What is to be done\"},"
-        "\"label\":{\"type\":\"string\",\"description\":\"Names the session: the same label goes on "
-        "in the same one\"},"
-        "\"agentId\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},"
-        "\"thinking\":{\"type\":\"string\"},\"runTimeoutSeconds\":{\"type\":\"integer\"},"
-        "\"cleanup\":{\"type\":\"string\",\"enum\":[\"delete\",\"keep\"]}},\"required\":[\"task\"]}",
+    .description =
+        "Start work in a session of its own, by default with yourself; answers at once. Use "
+        "its runId with task_wait or task_status.",
+    .parameters = "{\"type\":\"object\",\"properties\":{"
+                  "\"task\":{\"type\":\"string\",\"description\":\"What is to be done\"},"
+                  "\"label\":{\"type\":\"string\",\"description\":\"Names the session: the same "
+                  "label goes on "
+                  "in the same one\"},"
+                  "\"agentId\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},"
+                  "\"thinking\":{\"type\":\"string\"},\"runTimeoutSeconds\":{\"type\":\"integer\"},"
+                  "\"cleanup\":{\"type\":\"string\",\"enum\":[\"delete\",\"keep\"]}},\"required\":["
+                  "\"task\"]}",
     .repeat = REPEAT_FREELY,
     .delegate = spawn_body,
     .answer = spawn_answer,

@@ -1,5 +1,5 @@
-/* OpenClaw's sessions_list and sessions_history: what was said, in one's own sessions and in those of
- * agents that one may ask (2026.2.12, agent tools). */
+/* OpenClaw's sessions_list and sessions_history: what was said, in one's own sessions and in those
+ * of agents that one may ask (2026.2.12, agent tools). */
 #include <string.h>
 
 #include "base/err.h"
@@ -12,7 +12,7 @@
 #include "tool/session_key.h"
 
 enum {
-    TEXT_BYTES = 4000,    /* of one text, as OpenClaw cuts them */
+    TEXT_BYTES = 4000,     /* of one text, as OpenClaw cuts them */
     HISTORY_BYTES = 81920, /* of one answer */
     SESSIONS_DEFAULT = 50,
     SESSIONS_MAX = 200,
@@ -60,8 +60,8 @@ static void add_turn(const json_t *item, bool with_tools, json_t *messages)
     }
 }
 
-/* Drops the oldest until there are at most `limit`, of at most `bytes` together. Returns whether any
- * was dropped. */
+/* Drops the oldest until there are at most `limit`, of at most `bytes` together. Returns whether
+ * any was dropped. */
 static bool keep_newest(json_t *messages, size_t limit, size_t bytes)
 {
     size_t total = 0, from = json_array_size(messages), all = from;
@@ -126,10 +126,11 @@ static json_t *session_item(const struct asking *asking, const struct session_ke
 {
     int64_t at = 0, count = json_get_int(asking->arguments, "messageLimit", 0);
     time_parse_rfc3339(json_get_text(row, "updated_at", ""), &at);
-    json_t *item = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I}", "key", arena_printf(asking->arena, "agent:%s:%s", key->agent, key->key),
-        "kind", kind_of(key->key), "sessionId", json_get_text(row, "id", ""), "updatedAt",
-        (json_int_t)at, "turns", (json_int_t)json_get_int(row, "finished", 0));
+    json_t *item =
+        json_pack("{s:s,s:s,s:s,s:I,s:I}", "key",
+                  arena_printf(asking->arena, "agent:%s:%s", key->agent, key->key), "kind",
+                  kind_of(key->key), "sessionId", json_get_text(row, "id", ""), "updatedAt",
+                  (json_int_t)at, "turns", (json_int_t)json_get_int(row, "finished", 0));
     json_set_text(item, "openTask", json_get_text(row, "open_task", NULL));
     json_t *messages = count > 0 ? read_messages(asking, key, row, false) : NULL;
     if (messages) {
@@ -164,8 +165,9 @@ static int list_run(const struct tool_place *place, const json_t *arguments, str
     }
     if (answer) {
         *result = (struct tool_result){0};
-        asking_result(arena, result, json_pack("{s:I,s:O}", "count",
-                                               (json_int_t)json_array_size(list), "sessions", list));
+        asking_result(
+            arena, result,
+            json_pack("{s:I,s:O}", "count", (json_int_t)json_array_size(list), "sessions", list));
     }
     json_decref(list);
     json_decref(answer);
@@ -195,12 +197,14 @@ static int history_run(const struct tool_place *place, const json_t *arguments, 
         result_error(arena, result, "%s has no session \"%s\"; sessions_list shows what there is.",
                      key.agent, key.key);
     else if (row)
-        messages = read_messages(&asking, &key, row, json_get_bool(arguments, "includeTools", false));
+        messages =
+            read_messages(&asking, &key, row, json_get_bool(arguments, "includeTools", false));
     if (messages) {
         bool cut = keep_newest(messages, (size_t)limit, HISTORY_BYTES);
         const char *name = arena_printf(arena, "agent:%s:%s", key.agent, key.key);
-        asking_result(arena, result, json_pack("{s:s,s:b,s:o}", "sessionKey", name, "truncated", cut,
-                                               "messages", messages));
+        asking_result(
+            arena, result,
+            json_pack("{s:s,s:b,s:o}", "sessionKey", name, "truncated", cut, "messages", messages));
     }
     json_decref(answer);
     return 0;
@@ -211,7 +215,8 @@ const struct tool tool_sessions_list = {
     .description = "Sessions of this agent, or of one that you may ask (agentId).",
     .parameters =
         "{\"type\":\"object\",\"properties\":{"
-        "\"kinds\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"main, hook, "
+        "\"kinds\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":\"main, "
+        "hook, "
         "cron, node, other\"},"
         "\"limit\":{\"type\":\"integer\"},\"activeMinutes\":{\"type\":\"integer\"},"
         "\"messageLimit\":{\"type\":\"integer\",\"description\":\"Last messages of each, at most "

@@ -19,9 +19,10 @@ static const char *task_path(struct arena *arena, const char *id, const char *ac
 /* What an agent is told of a task: {"task","agent","state",…} and, once ended, its result. */
 static json_t *summary_of(const json_t *answer)
 {
-    static const char *const of_task[] = {"agent", "name", "failure_class", "failure_message", NULL};
-    static const char *const of_handoff[] = {"status", "result", "confidence", "notes", "artefacts",
-                                             NULL};
+    static const char *const of_task[] = {"agent", "name", "failure_class", "failure_message",
+                                          NULL};
+    static const char *const of_handoff[] = {"status", "result",    "confidence",
+                                             "notes",  "artefacts", NULL};
     const json_t *task = json_object_get(answer, "task");
     const json_t *handoff = json_object_get(answer, "handoff");
     json_t *summary = json_pack("{s:s,s:s}", "task", json_get_text(task, "id", ""), "state",
@@ -72,7 +73,7 @@ static json_t *look_at_all(const struct asking *asking)
     return list;
 }
 
-/* For the tasks that still run, and the time. More than one way to be woken: it looks again then. */
+/* For the tasks that still run, and the time: whatever wakes it, it looks again. */
 static json_t *park_for(const json_t *list, bool any, int64_t left_ms)
 {
     size_t i;
@@ -121,7 +122,8 @@ static int wait_run(const struct tool_place *place, const json_t *arguments, str
     if (asking_span(arguments, "timeout", &timeout_ms, &err) < 0)
         result_err(arena, result, &err);
     else if (count == 0 || count > WAIT_TASKS_MAX)
-        result_error(arena, result, "tasks must name 1 to %d tasks, not %zu.", WAIT_TASKS_MAX, count);
+        result_error(arena, result, "tasks must name 1 to %d tasks, not %zu.", WAIT_TASKS_MAX,
+                     count);
     else
         wait_look(&asking, timeout_ms);
     return 0;
@@ -213,12 +215,12 @@ const struct tool tool_task_wait = {
     .group = "delegate",
     .description = "Wait until delegated tasks have ended (all, or any of them) and get their "
                    "results. Waiting costs nothing.",
-    .parameters =
-        "{\"type\":\"object\",\"properties\":{"
-        "\"tasks\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-        "\"mode\":{\"type\":\"string\",\"enum\":[\"all\",\"any\"]},"
-        "\"timeout\":{\"type\":[\"number\",\"string\"],\"description\":\"Seconds or \\\"5m\\\"; then "
-        "you get what is there\"}},\"required\":[\"tasks\"]}",
+    .parameters = "{\"type\":\"object\",\"properties\":{"
+                  "\"tasks\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+                  "\"mode\":{\"type\":\"string\",\"enum\":[\"all\",\"any\"]},"
+                  "\"timeout\":{\"type\":[\"number\",\"string\"],\"description\":\"Seconds or "
+                  "\\\"5m\\\"; then "
+                  "you get what is there\"}},\"required\":[\"tasks\"]}",
     .repeat = REPEAT_FREELY,
     .foreign = true,
     .run = wait_run,

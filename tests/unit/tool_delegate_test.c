@@ -1,4 +1,4 @@
-/* What the tools that ask other agents make of their arguments: the hub's operation, or a sentence. */
+/* What the tools that ask other agents make of their arguments: an operation, or a sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,8 @@ static struct config company = {.agents = agents, .agent_count = 2};
 static int open_company(void **state)
 {
     for (size_t i = 0; i < 2; i++)
-        agents[i].aliases = agents[i].capabilities = agents[i].delegates = agents[i].revisits = none;
+        agents[i].aliases = agents[i].capabilities = agents[i].delegates = agents[i].revisits =
+            none;
     agents[1].aliases = aliases;
     return 0;
 }
@@ -30,8 +31,12 @@ static int open_company(void **state)
 /* The body that the hook makes, or NULL with err. */
 static json_t *asked(const char *name, const char *text, struct err *err)
 {
-    const struct tool_place place = {
-        .task = "t-1", .step = 2, .idx = 1, .agent = "manager", .session = "main", .config = &company};
+    const struct tool_place place = {.task = "t-1",
+                                     .step = 2,
+                                     .idx = 1,
+                                     .agent = "manager",
+                                     .session = "main",
+                                     .config = &company};
     const struct tool *tool = tool_find(name);
     json_t *arguments = json_parse(text, strlen(text), err), *body = NULL;
     assert_non_null(arguments);
@@ -64,29 +69,34 @@ static void delegate_says_all_that_was_asked(void **state)
 {
     expect_body("delegate", "{\"agent\":\"webster\",\"instruction\":\"do\"}",
                 "{\"agent\":\"webster\",\"instruction\":\"do\",\"mode\":\"sync\"}");
+    expect_body(
+        "delegate",
+        "{\"capability\":\"websites\",\"instruction\":\"do\",\"mode\":\"async\",\"deadline\":"
+        "\"5m\",\"patience\":90,\"deliver\":\"webhook:team\",\"budget_usd\":0.25,\"tools\":["
+        "\"read\"],\"data\":[\"a\",{\"b\":1}],\"session\":\"s\",\"result_schema\":{}}",
+        "{\"budget\":{\"micro_usd\":250000},\"capability\":\"websites\",\"data\":[\"a\",{\"b\":1}],"
+        "\"deadline_ms\":300000,\"deliver\":{\"channel\":\"webhook\",\"to\":\"team\"},"
+        "\"instruction\":\"do\",\"mode\":\"async\",\"patience_ms\":90000,\"result_schema\":{},"
+        "\"session\":\"s\",\"tools\":[\"read\"]}");
     expect_body("delegate",
-                "{\"capability\":\"websites\",\"instruction\":\"do\",\"mode\":\"async\",\"deadline\":"
-                "\"5m\",\"patience\":90,\"deliver\":\"webhook:team\",\"budget_usd\":0.25,\"tools\":["
-                "\"read\"],\"data\":[\"a\",{\"b\":1}],\"session\":\"s\",\"result_schema\":{}}",
-                "{\"budget\":{\"micro_usd\":250000},\"capability\":\"websites\",\"data\":[\"a\",{\"b\":1}],"
-                "\"deadline_ms\":300000,\"deliver\":{\"channel\":\"webhook\",\"to\":\"team\"},"
-                "\"instruction\":\"do\",\"mode\":\"async\",\"patience_ms\":90000,\"result_schema\":{},"
-                "\"session\":\"s\",\"tools\":[\"read\"]}");
-    expect_body("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":\"30\",\"deliver\":false}",
+                "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":\"30\",\"deliver\":false}",
                 "{\"agent\":\"w\",\"deadline_ms\":30000,\"instruction\":\"x\",\"mode\":\"sync\"}");
 }
 
 static void delegate_refuses_nonsense_in_words(void **state)
 {
     expect_sentence("delegate", "{\"agent\":\"w\"}", "needs the parameter instruction");
-    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\" \\n\"}", "instruction is empty");
+    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\" \\n\"}",
+                    "instruction is empty");
     expect_sentence("delegate", "{\"instruction\":\"x\"}", "either an agent or a capability");
     expect_sentence("delegate", "{\"agent\":\"w\",\"capability\":\"c\",\"instruction\":\"x\"}",
                     "either an agent or a capability");
     expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"mode\":\"later\"}",
                     "must be one of: sync, async");
-    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":-5}", "deadline must be");
-    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":0}", "deadline must be");
+    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":-5}",
+                    "deadline must be");
+    expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":0}",
+                    "deadline must be");
     expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"deadline\":1e300}",
                     "deadline must be");
     expect_sentence("delegate", "{\"agent\":\"w\",\"instruction\":\"x\",\"patience\":\"soon\"}",
@@ -117,22 +127,30 @@ static void an_instruction_has_a_limit(void **state)
 
 static void sessions_are_asked_as_openclaw_names_them(void **state)
 {
-    expect_body("sessions_send", "{\"sessionKey\":\"agent:web:hook:1\",\"message\":\"hi\"}",
-                "{\"agent\":\"webster\",\"instruction\":\"hi\",\"mode\":\"sync\",\"patience_ms\":30000,"
-                "\"session\":\"hook:1\"}");
-    expect_body("sessions_send", "{\"sessionKey\":\"agent:main:x\",\"message\":\"hi\",\"timeoutSeconds\":0}",
-                "{\"agent\":\"manager\",\"instruction\":\"hi\",\"mode\":\"async\",\"session\":\"x\"}");
-    expect_body("sessions_send", "{\"label\":\"A b/c\",\"agentId\":\"webster\",\"message\":\"hi\"}",
-                "{\"agent\":\"webster\",\"instruction\":\"hi\",\"mode\":\"sync\",\"patience_ms\":30000,"
-                "\"session\":\"subagent:A-b-c\"}");
+    expect_body(
+        "sessions_send", "{\"sessionKey\":\"agent:web:hook:1\",\"message\":\"hi\"}",
+        "{\"agent\":\"webster\",\"instruction\":\"hi\",\"mode\":\"sync\",\"patience_ms\":30000,"
+        "\"session\":\"hook:1\"}");
+    expect_body(
+        "sessions_send",
+        "{\"sessionKey\":\"agent:main:x\",\"message\":\"hi\",\"timeoutSeconds\":0}",
+        "{\"agent\":\"manager\",\"instruction\":\"hi\",\"mode\":\"async\",\"session\":\"x\"}");
+    expect_body(
+        "sessions_send", "{\"label\":\"A b/c\",\"agentId\":\"webster\",\"message\":\"hi\"}",
+        "{\"agent\":\"webster\",\"instruction\":\"hi\",\"mode\":\"sync\",\"patience_ms\":30000,"
+        "\"session\":\"subagent:A-b-c\"}");
     expect_sentence("sessions_send", "{\"message\":\"hi\"}", "Name the session");
-    expect_sentence("sessions_send", "{\"sessionKey\":\"x\",\"message\":\"hi\",\"timeoutSeconds\":-1}",
+    expect_sentence("sessions_send",
+                    "{\"sessionKey\":\"x\",\"message\":\"hi\",\"timeoutSeconds\":-1}",
                     "timeoutSeconds must be 0");
-    expect_body("sessions_spawn",
-                "{\"task\":\"go\",\"label\":\"corner\",\"timeoutSeconds\":60,\"model\":\"a/b\",\"thinking\":"
-                "\"low\",\"cleanup\":\"keep\"}",
-                "{\"agent\":\"manager\",\"deadline_ms\":60000,\"instruction\":\"go\",\"mode\":\"async\","
-                "\"model\":\"a/b\",\"name\":\"corner\",\"session\":\"subagent:corner\",\"thinking\":\"low\"}");
+    expect_body(
+        "sessions_spawn",
+        "{\"task\":\"go\",\"label\":\"corner\",\"timeoutSeconds\":60,\"model\":\"a/"
+        "b\",\"thinking\":"
+        "\"low\",\"cleanup\":\"keep\"}",
+        "{\"agent\":\"manager\",\"deadline_ms\":60000,\"instruction\":\"go\",\"mode\":\"async\","
+        "\"model\":\"a/"
+        "b\",\"name\":\"corner\",\"session\":\"subagent:corner\",\"thinking\":\"low\"}");
 }
 
 /* The session is the call's, so that the same call again is the same session. */
@@ -141,8 +159,9 @@ static void a_spawn_without_label_has_its_own_session(void **state)
     struct err err;
     json_t *one = asked("sessions_spawn", "{\"task\":\"go\"}", &err);
     json_t *two = asked("sessions_spawn", "{\"task\":\"go\"}", &err);
-    json_t *call = json_pack("{s:s,s:i,s:i,s:{},s:{s:s,s:s,s:s}}", "task", "t-1", "step", 2, "idx", 1,
-                             "request", "response", "task", "t-2", "agent", "manager", "state", "queued");
+    json_t *call =
+        json_pack("{s:s,s:i,s:i,s:{},s:{s:s,s:s,s:s}}", "task", "t-1", "step", 2, "idx", 1,
+                  "request", "response", "task", "t-2", "agent", "manager", "state", "queued");
     json_t *answer = tool_find("sessions_spawn")->answer(call);
     const char *key = json_get_text(one, "session", "");
     assert_int_equal(strlen(key), strlen("subagent:") + 26);
