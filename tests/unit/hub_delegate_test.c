@@ -320,6 +320,93 @@ static void people_route_note_reassign_and_count(void **state)
     expect(place, "auditor.token", "GET", "/v1/usage", NULL, 403, "not_allowed");
 }
 
+static void a_reassigned_task_keeps_its_place(void **state)
+{
+    struct company *place = *state;
+    struct turn manager = begin(place, "manager");
+    json_decref(delegate(&manager, "\"agent\":\"auditor\",\"instruction\":\"look\""));
+    json_t *one = call_of(&manager);
+    const char *child = arena_strdup(&place->arena, json_get_text(one, "child", ""));
+    json_decref(one);
+    const char *path = arena_printf(&place->arena, "/v1/tasks/%s/reassign", child);
+    expect(place, "operator.token", "POST", path, "{\"agent\":\"webstr\"}", 404, "unknown_agent");
+    expect(place, "operator.token", "POST", path, "{\"agent\":\"auditor\"}", 422, "same_agent");
+    expect(place, "auditor.token", "POST", path, "{\"agent\":\"webster\"}", 403, "not_allowed");
+    const char *wish = "{\"agent\":\"webster\",\"request\":\"r\"}";
+    json_t *answer = call(place, "operator.token", "POST", path, wish);
+    assert_int_equal(place->status, 201);
+    const json_t *task = json_object_get(answer, "task");
+    assert_string_equal(json_get_text(task, "retry_of", ""), child);
+    assert_string_equal(json_get_text(task, "parent", ""), manager.task);
+    assert_string_equal(json_get_text(task, "caller", ""), "agent:manager");
+    one = call_of(&manager);
+    assert_string_equal(json_get_text(one, "child", ""), json_get_text(task, "id", "?"));
+    json_decref(one);
+    json_decref(answer);
+    expect(place, "operator.token", "POST", path, wish, 200, NULL);
+    expect(place, "operator.token", "POST", path, "{\"agent\":\"manager\",\"request\":\"s\"}",
+           409, "already_ended");
+}
+
+static void money_is_bounded_for_the_request_and_the_company(void **state)
+{
+    struct company *place = *state;
+    place->config.limit_micro_usd = 9000;
+    place->config.budget_micro_usd = 50000;
+    place->config.budget_per = "day";
+    const char *body = "{\"agent\":\"manager\",\"instruction\":\"x\",\"key\":\"b\","
+                       "\"budget\":{\"micro_usd\":5000,\"tokens\":700}}";
+    expect(place, "operator.token", "POST", "/v1/tasks", body, 201, NULL);
+    const char *token = "manager.token";
+    expect(place, token, "POST", "/v1/register",
+           "{\"agent\":\"manager\",\"nonce\":\"n1\",\"version\":\"0.1.0\"}", 200, NULL);
+    json_t *answer = call(place, token, "POST", "/v1/claim",
+                          "{\"agent\":\"manager\",\"nonce\":\"n1\",\"max\":1}");
+    assert_non_null(json_object_get(answer, "now"));
+    const json_t *item = json_array_get(json_object_get(answer, "tasks"), 0);
+    const json_t *budget = json_object_get(item, "budget");
+    assert_int_equal(json_get_int(budget, "micro_usd", -1), 5000);
+    assert_int_equal(json_get_int(budget, "tokens", -1), 700);
+    const char *id =
+        arena_strdup(&place->arena, json_get_text(json_object_get(item, "task"), "id", ""));
+    const char *intend = arena_printf(
+        &place->arena,
+        "{\"request\":\"r\",\"ops\":[{\"op\":\"call_intend\",\"task\":\"%s\",\"fence\":1,"
+        "\"reserve\":{\"micro_usd\":%d,\"tokens\":10},"
+        "\"call\":{\"step\":0,\"idx\":0,\"kind\":\"model\",\"name\":\"demo/m\"}}]}",
+        id, 1200);
+    json_decref(call(place, token, "POST", "/v1/batch", intend));
+    json_t *status = call(place, "operator.token", "GET", "/v1/status", NULL);
+    const json_t *usd = json_object_get(json_object_get(status, "budget"), "usd");
+    assert_int_equal(json_get_int(usd, "limit", 0), 50000);
+    assert_int_equal(json_get_int(usd, "reserved", 0), 1200);
+    assert_int_equal(json_get_int(usd, "spent", -1), 0);
+    json_decref(status);
+    json_decref(answer);
+    answer = call(place, token, "POST", "/v1/batch",
+                  arena_printf(&place->arena,
+                               "{\"request\":\"s\",\"ops\":[{\"op\":\"call_drop\",\"task\":\"%s\","
+                               "\"fence\":1,\"call\":{\"step\":0,\"idx\":0}}]}",
+                               id));
+    assert_string_equal(json_get_text(answer, "state", ""), "working");
+    json_decref(answer);
+    status = call(place, "operator.token", "GET", "/v1/status", NULL);
+    usd = json_object_get(json_object_get(status, "budget"), "usd");
+    assert_int_equal(json_get_int(usd, "reserved", -1), 0);
+    json_decref(status);
+    const char *dear = arena_printf(
+        &place->arena,
+        "{\"request\":\"t\",\"ops\":[{\"op\":\"call_intend\",\"task\":\"%s\",\"fence\":1,"
+        "\"reserve\":{\"micro_usd\":5001,\"tokens\":10},"
+        "\"call\":{\"step\":0,\"idx\":0,\"kind\":\"model\",\"name\":\"demo/m\"}}]}",
+        id);
+    answer = call(place, token, "POST", "/v1/batch", dear);
+    assert_string_equal(json_get_text(answer, "state", ""), "failed");
+    assert_string_equal(json_get_text(answer, "failure_class", ""), "budget");
+    assert_non_null(json_get_text(answer, "failure_message", NULL));
+    json_decref(answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +417,8 @@ int main(void)
         HUB_TEST(a_program_in_an_exec_asks_as_its_agent),
         HUB_TEST(an_agent_sees_its_own_and_all_below),
         HUB_TEST(sessions_of_others_need_the_right_to_ask_them),
+        HUB_TEST(a_reassigned_task_keeps_its_place),
+        HUB_TEST(money_is_bounded_for_the_request_and_the_company),
         HUB_TEST(people_route_note_reassign_and_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
