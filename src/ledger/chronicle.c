@@ -21,10 +21,12 @@ static const char *first_line(struct tx *tx, const struct task *task)
     return arena_memdup(tx->arena, text, str_utf8_cut(text, len, CHRONICLE_LINE));
 }
 
+/* Its name; but what a door calls everything that comes in says nothing. */
 static const char *what(struct tx *tx, const struct task *task)
 {
+    static const char *const of_doors[] = {"Hook", "Wake", NULL};
     const char *name = task->name;
-    if (str_is_blank(name))
+    if (str_is_blank(name) || str_in(name, of_doors))
         return first_line(tx, task);
     return arena_memdup(tx->arena, name, str_utf8_cut(name, strlen(name), CHRONICLE_LINE));
 }

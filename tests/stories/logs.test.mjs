@@ -2,7 +2,7 @@
 // delegations, each once although the hub is killed on the way; and who asked hears of ends that no
 // agent could report.
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -90,4 +90,34 @@ test('a deadline that passes in the queue and a cancel are told to who asked', a
   const told = await until('both are told', () => receiver.events.size === 2 && [...receiver.events.values()].map(({ data }) => data));
   assert.deepEqual(told.map(({ task, failure }) => [task, failure.class]).toSorted(), [[gone.json.runId, 'cancelled'], [late.json.runId, 'timeout']].toSorted());
   assert.deepEqual(Object.values(receiver.times), [1, 1]);
+});
+
+test('killed at each point around sending and writing: every event once, every line once', async (t) => {
+  const receiver = await Receiver.open(t);
+  const sites = ['courier.commit.before', 'courier.commit.after', 'courier.send.before', 'courier.send.after',
+    'chronicle.cursor.before', 'chronicle.cursor.after', 'chronicle.append.before', 'chronicle.append.after'];
+  const company = await open(t, { up: false, change: deliverTo(receiver) });
+  const crashes = join(company.dir, 'crashes');
+  mkdirSync(crashes);
+  company.env = { ...secretsOf({ team: receiver }), HQ_CRASH_DIR: crashes, HQ_CRASH_AT: sites.map((site) => `hub/${site}#1`).join(',') };
+  await company.up();
+  const runs = [];
+  const fired = () => readdirSync(crashes).filter((name) => name.startsWith('fired.'));
+  await until('every point has killed', async () => {
+    if (!company.pid('supervisor')) await company.up();
+    const { status, json } = await company.post('webster', { message: `echo:run${runs.length}` }, { headers: { 'idempotency-key': `run ${runs.length}` } });
+    if (status === 202) runs.push(json.runId);
+    return fired().length === sites.length;
+  }, 90000);
+  await until('all are confirmed', async () => {
+    const tasks = await Promise.all(runs.map((id) => company.task(id)));
+    return tasks.every(({ effects }) => effects?.length === 1 && effects[0].state === 'confirmed');
+  }, 90000);
+  assert.equal(receiver.events.size, runs.length, 'each once where doubles are dropped');
+  const lines = await until('all lines are there', () => {
+    const all = read(company, 'project_log.md').trimEnd().split('\n');
+    return all.length >= runs.length && all;
+  });
+  assert.deepEqual(lines.map((line) => /run\d+$/.exec(line)?.[0]).toSorted(), runs.map((_, i) => `run${i}`).toSorted(), 'each line once');
+  await company.check();
 });
