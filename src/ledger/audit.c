@@ -1,6 +1,7 @@
 /* ADMIN: looks whether what the ledger promises is so, row by row, a page under the lock at a time;
  * copies and tidies the store. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -17,8 +18,9 @@
 #include "ledger/tx.h"
 
 enum {
-    AUDIT_PAGE = 16,      /* rows looked at under one lock: well under 5 ms */
-    AUDIT_FINDINGS = 200, /* enough to see what is wrong */
+    AUDIT_PAGE = 16, /* rows looked at under one lock: well under 5 ms */
+    AUDIT_CALLS = LIMIT_TOOL_CALLS_PER_STEP + 2, /* more than one step has */
+    AUDIT_FINDINGS = 200,                        /* enough to see what is wrong */
 };
 
 struct audit {
@@ -83,37 +85,58 @@ static int check_event(struct audit *audit, const struct event *event, int64_t s
     return 0;
 }
 
-/* Follows one stream to the head that it had at the start: later events are appended behind. */
+/* Lets others in between: for walks over what never changes, which may be long. */
+static void audit_breathe(struct audit *audit)
+{
+    turnstile_leave(&audit->ledger->turn);
+    turnstile_enter(&audit->ledger->turn);
+}
+
+/* One page of a stream behind (*seq - 1, prev); *done: there is no more. */
+static int check_events(struct audit *audit, const struct stream *head, int64_t *seq,
+                        char prev[HASH_HEX], bool *done)
+{
+    struct event *events;
+    size_t count;
+    struct scan scan = {
+        .record = &event_record,
+        .eq = {value_text(head->name)},
+        .eq_count = 1,
+        .has_low = true,
+        .low = value_int(*seq),
+        .max = AUDIT_PAGE,
+    };
+    int rc = audit_scan(audit, &scan, &events, &count);
+    for (size_t i = 0; i < count && *seq <= head->seq && rc == 0; i++) {
+        check_event(audit, &events[i], *seq, prev);
+        snprintf(prev, HASH_HEX, "%s", events[i].hash ? events[i].hash : "");
+        *seq = events[i].seq + 1;
+    }
+    *done = count == 0 || *seq > head->seq;
+    return rc;
+}
+
+/* Follows one stream to the head that it had at the start: later events are appended behind. The
+ * chronicle is long, so each page has an arena and a turn of its own. */
 static int check_stream(struct audit *audit, const void *row)
 {
     const struct stream *head = row;
-    const char *prev = "";
+    struct arena outer = audit->scratch;
+    char prev[HASH_HEX] = "";
     int64_t seq = 1;
-    while (seq <= head->seq) {
-        struct event *events;
-        size_t count;
-        struct scan scan = {
-            .record = &event_record,
-            .eq = {value_text(head->name)},
-            .eq_count = 1,
-            .has_low = true,
-            .low = value_int(seq),
-            .max = AUDIT_PAGE,
-        };
-        if (audit_scan(audit, &scan, &events, &count) < 0)
-            return -1;
-        for (size_t i = 0; i < count && seq <= head->seq; i++) {
-            check_event(audit, &events[i], seq, prev);
-            prev = events[i].hash ? events[i].hash : "";
-            seq = events[i].seq + 1;
-        }
-        if (count == 0)
-            break;
+    bool done = head->seq < 1;
+    int rc = 0;
+    while (!done && rc == 0) {
+        audit->scratch = (struct arena){0};
+        rc = check_events(audit, head, &seq, prev, &done);
+        arena_fini(&audit->scratch);
+        audit_breathe(audit);
     }
-    if (seq != head->seq + 1 || !str_eq(prev, head->hash))
+    audit->scratch = outer;
+    if (rc == 0 && (seq != head->seq + 1 || !str_eq(prev, head->hash ? head->hash : "")))
         finding(audit, "Stream %s ends at event %lld; its head says %lld.", head->name,
                 (long long)seq - 1, (long long)head->seq);
-    return 0;
+    return rc;
 }
 
 static int check_handoff(struct audit *audit, const struct task *task)
@@ -235,29 +258,43 @@ static int check_call(struct audit *audit, const struct task *task, const struct
     return 0;
 }
 
+/* Calls of one task, a page at a time where it has ended: nothing of it changes any more. */
+static int check_calls(struct audit *audit, const struct task *task)
+{
+    bool ended = task_state_is_terminal(task->state);
+    struct scan scan = {.record = &call_record,
+                        .eq = {value_text(task->id)},
+                        .eq_count = 1,
+                        .has_low = true,
+                        .low = value_int(INT64_MIN),
+                        .max = ended ? AUDIT_CALLS : 0};
+    for (;;) {
+        struct call *calls;
+        size_t count;
+        int rc = audit_scan(audit, &scan, &calls, &count);
+        for (size_t i = 0; i < count && rc == 0; i++)
+            rc = check_call(audit, task, &calls[i]);
+        if (rc || !ended || count < AUDIT_CALLS)
+            return rc;
+        int64_t last = calls[count - 1].step; /* may go on; a step of its own fills no page */
+        scan.low = value_int(last > calls[0].step ? last : last + 1);
+        audit_breathe(audit);
+    }
+}
+
 static int check_delegations(struct audit *audit, const struct task *task)
 {
-    struct call *calls;
-    size_t count;
     int64_t children;
-    int rc = 0;
     struct scan below = {.record = &task_record,
                          .index = "task_parent",
                          .eq = {value_text(task->id)},
                          .eq_count = 1};
-    struct scan scan = {.record = &call_record, .eq = {value_text(task->id)}, .eq_count = 1};
     if (audit_count(audit, &below, &children) < 0)
         return -1;
     if (children != task->children)
         finding(audit, "Task %s counts %lld tasks below it; there are %lld.", task->id,
                 (long long)task->children, (long long)children);
-    if (children == 0 && task_state_is_terminal(task->state))
-        return 0;
-    if (audit_scan(audit, &scan, &calls, &count) < 0)
-        return -1;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = check_call(audit, task, &calls[i]);
-    return rc;
+    return children == 0 && task_state_is_terminal(task->state) ? 0 : check_calls(audit, task);
 }
 
 /* What a call holds: money that is set aside, a provider's place. */
@@ -272,17 +309,20 @@ static void check_held(struct audit *audit, const struct task *task)
         finding(audit, "Task %s is %s and asks %s.", task->id, task->state, task->provider);
 }
 
+/* Read anew: the page's rows are of before the last breath. */
 static int check_task(struct audit *audit, const void *row)
 {
-    const struct task *task = row;
+    struct task now = {.id = ((const struct task *)row)->id}, *task = &now;
+    if (audit_get(audit, &task_record, task) != 0)
+        return -1;
     if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
         finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
                 (long long)task->seq, (long long)audit->ledger->next_seq);
     check_held(audit, task);
     if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0 ||
-        check_delegations(audit, task) < 0)
+        check_waiting(audit, task) < 0)
         return -1;
-    return check_waiting(audit, task);
+    return check_delegations(audit, task);
 }
 
 struct tree_sum {

@@ -470,6 +470,38 @@ static void the_check_looks_at_delegations(void **state)
     assert_found(c, "is done, and its call");
 }
 
+/* A chronicle of many pages and a turn of many steps, looked at a page at a time. */
+static void the_check_breathes(void **state)
+{
+    struct ledger_case *c = *state;
+    int64_t fence = begin(c, NULL, NULL);
+    assert_sent(c, "t-p", fence, &(struct asked){.id = "t-1", .agent = "bob"});
+    int64_t idx = case_task(c, "t-1")->parent_index;
+    const struct call *waiting = case_call(c, "t-p", 1, idx);
+    for (int step = 2; step < 100; step++) {
+        assert_int_equal(case_intend(c, "t-p", fence, step, 1), LEDGER_OK);
+        assert_int_equal(case_record(c, "t-p", fence, step, 1), LEDGER_OK);
+    }
+    struct call late = *waiting;
+    late.step = 99;
+    assert_int_equal(case_finish(c, "t-p", fence, "1"), LEDGER_OK);
+    assert_int_equal(case_finish(c, "t-1", case_claim_id(c, "bob", "n1", "t-1"), "1"), LEDGER_OK);
+    case_assert_clean(c);
+    put(c, &call_record, &late);
+    assert_found(c, "call 99.");
+    late.state = CALL_RECORDED;
+    put(c, &call_record, &late);
+    case_assert_clean(c);
+
+    struct event *events;
+    size_t count;
+    assert_int_equal(ledger_read(c->ledger, "t-p", 1, 0, &c->arena, &events, &count, &c->err), 0);
+    assert_true(count > 150);
+    events[count - 20].body = "{\"step\":7}";
+    put(c, &event_record, &events[count - 20]);
+    assert_found(c, "was changed after it was written");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +522,7 @@ int main(void)
         CASE(a_reassignment_closes_no_circle),
         CASE(a_whole_request_goes_to_another_agent),
         CASE(the_check_looks_at_delegations),
+        CASE(the_check_breathes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
