@@ -1,6 +1,7 @@
 // The commands around delegation: ask with all its parts, routing, waiting, trees, usage, the seed's
 // scripts as links, and all of that from inside an agent's exec.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -274,13 +275,17 @@ test('tree, status, show and usage tell who waits for whom, what was refused and
 
 // ---- inside an agent's exec ----
 
+// A sanitizer's shadow does not fit into the address space that a command gets.
+const fits = spawnSync('/bin/sh', ['-c', `ulimit -v ${64 << 20}; exec ${binary} version`]).status === 0;
+const inside = { skip: fits ? false : 'this build of hq cannot run inside a command' };
+
 const say = async (company, command) => {
   const { task } = await company.ask('manager', `sh:\`${command}\``);
   assert.equal(task.state, 'done', JSON.stringify(task.failure));
   return task.result.result;
 };
 
-test('inside an exec the commands act as that agent, without token or config', async (t) => {
+test('inside an exec the commands act as that agent, without token or config', inside, async (t) => {
   const company = await Company.open(t, team);
   const asked = await say(company, 'hq ask webster echo:inside');
   assert.match(asked, /echo inside/);
@@ -296,7 +301,7 @@ test('inside an exec the commands act as that agent, without token or config', a
   await company.check();
 });
 
-test('inside an exec what is for people is refused, and authority holds', async (t) => {
+test('inside an exec what is for people is refused, and authority holds', inside, async (t) => {
   const company = await Company.open(t, team);
   for (const command of ['hq status', 'hq up -d', 'hq task retry t-x', 'hq task note t-x hello', 'hq usage', 'hq logs'])
     assert.match(await say(company, `${command}; echo code $?`), /is for people[^]*code 4/, command);
