@@ -93,7 +93,7 @@ int gateway_main(const struct invocation *invocation)
     struct process process;
     struct err err = {0};
     const char *name = arena_printf(invocation->arena, "gateway-%s", invocation->args[0]);
-    process_init(&process, "gateway", name);
+    process_init(&process, name);
     log_init(invocation->args[0], LOG_INFO);
     struct config *config = company_open(invocation);
     const struct config_agent *agent =

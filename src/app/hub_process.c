@@ -37,7 +37,7 @@ int hub_main(const struct invocation *invocation)
 {
     struct process process;
     struct err err = {0};
-    process_init(&process, "hub", "hub");
+    process_init(&process, "hub");
     struct config *config = company_open(invocation);
     if (!config) {
         err_set(&err, "bad_config", "the configuration is wrong");

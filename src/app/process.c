@@ -45,7 +45,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-void process_init(struct process *process, const char *role, const char *name)
+void process_init(struct process *process, const char *name)
 {
     *process = (struct process){.name = name, .ready_fd = spawn_take_ready_fd()};
     process->info.pss_kb = -1;
@@ -54,7 +54,7 @@ void process_init(struct process *process, const char *role, const char *name)
     prctl(PR_SET_DUMPABLE, 0);
     umask(077);
     log_init(name, LOG_INFO);
-    crash_init(role);
+    crash_init(name); /* each gateway has points of its own */
     raise_descriptor_limit();
     block_signals();
 }

@@ -19,7 +19,7 @@ struct process {
 
 /* First of all: name in the log, crash points, memory and signal manners (SIGTERM, SIGINT and SIGHUP
  * are blocked for process_signal()), not dumpable. */
-void process_init(struct process *process, const char *role, const char *name);
+void process_init(struct process *process, const char *name);
 
 /* Takes <state>/run/<name>.lock for life; makes the folders. 0, or -1 with *err: somebody else runs,
  * or the state folder cannot be written. */

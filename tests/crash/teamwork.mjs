@@ -37,7 +37,7 @@ export async function stop() {
   await receiver.close();
 }
 
-export const tags = (serial) => ({ study: `S${serial}x`, path: `/study-${serial}` });
+export const tags = (serial) => ({ study: `S${serial}x`, path: `/study-${serial}/` });
 
 export const options = (tags) => ({
   agents: team,
@@ -76,8 +76,8 @@ export async function check(company, { id }, tags) {
   await checkTeamwork(company, id, tags.study);
   checkAsked(tags.study);
   assert.equal((await company.task(id)).effects.length, 1);
-  const seen = receiver.accepted(tags.path);
-  assert.equal(seen.length, 1, `the receiver took ${seen.length} results`);
+  const seen = new Set(receiver.requests.filter(({ url }) => url.endsWith(tags.path)).map(({ json }) => `${json.source} ${json.id}`));
+  assert.equal(seen.size, 1, `the receiver took ${seen.size} results`);
   const { items } = (await company.api('GET', '/v1/tasks')).json;
   assert.equal(items.length, teamTasks(tags.study).length, 'eight tasks, no more');
   await company.check();

@@ -235,7 +235,7 @@ test('a gateway that dies around a delegation hands it over once', async (t) => 
   const crashDir = mkdtempSync(join(tmpdir(), 'hq-crash-'));
   t.after(() => rmSync(crashDir, { recursive: true, force: true }));
   const company = await open(t, {
-    env: { HQ_CRASH_DIR: crashDir, HQ_CRASH_AT: points.map((site) => `gateway/${site}#1`).join(',') },
+    env: { HQ_CRASH_DIR: crashDir, HQ_CRASH_AT: points.map((site) => `gateway-manager/${site}#1`).join(',') },
   });
   const asked = (await company.hq('ask', 'manager', 'ask two', '--no-wait', '--json')).json.task;
   const handoff = await until('it ends', async () => (await company.task(asked.id)).handoff);
@@ -245,6 +245,6 @@ test('a gateway that dies around a delegation hands it over once', async (t) => 
   const { calls } = await company.task(asked.id);
   assert.deepEqual(calls.map((call) => [call.step, call.idx, call.state]),
     [[0, 0, 'recorded'], [0, 1, 'recorded'], [0, 2, 'recorded'], [1, 0, 'recorded']]);
-  assert.ok(readFileSync(join(crashDir, 'points'), 'utf8').includes('gateway/turn.delegate.after'));
+  assert.ok(readFileSync(join(crashDir, 'points'), 'utf8').includes('gateway-manager/turn.delegate.after'));
   await company.check();
 });

@@ -208,7 +208,7 @@ for (const point of ['door.request.after', 'door.answer.before', 'door.answer.af
   story(`the gateway dies at ${point}`, async (t) => {
     const marks = mkdtempSync(join(tmpdir(), 'hq-marks-'));
     t.after(() => rmSync(marks, { recursive: true, force: true }));
-    const company = await open(t, { env: { HQ_CRASH_DIR: marks, HQ_CRASH_AT: `gateway/${point}#1` } });
+    const company = await open(t, { env: { HQ_CRASH_DIR: marks, HQ_CRASH_AT: `gateway-optimizer/${point}#1` } });
     const asked = (await company.ask('optimizer', 'sh:`hq ask webster once --no-wait --json; echo code $?`')).task;
     assert.equal(asked.state, 'done');
     assert.match(asked.result.result, /Unknown: the process died while exec ran/);
