@@ -176,6 +176,13 @@ test('orchestrate.sh fails honestly: retries, timeout, channels, mistakes', asyn
   assert.equal(late.code, 124, late.stderr);
   assert.equal(late.json.failure.class, 'timeout');
   assert.equal(late.json.result, null);
+  const twice = await link('orchestrate.sh', 'auditor', 'forever', '--timeout', '1', '--retries', '1', '--run-id', 'twice', '--handoff-dir', '.');
+  assert.equal(twice.code, 124);
+  assert.equal(twice.json.attempt, 2);
+  assert.match(twice.stderr, /try 1 of 2 failed \(timeout/);
+  const [second, first] = (await company.api('GET', '/v1/tasks?agent=auditor')).json.items;
+  assert.ok(first.finished_at <= second.created_at, 'a try is over before the next begins');
+  assert.equal(JSON.parse(readFileSync(join(company.dir, 'twice.json'), 'utf8')).task, second.id);
   const strict = await link('orchestrate.sh', 'manager', 'refuse me', '--validate', '--retries', '0');
   assert.equal(strict.code, 1);
   assert.ok(!/malformed/.test(strict.stderr), strict.stderr);
