@@ -22,6 +22,8 @@ const struct command *const command_table[] = {
     &command_task_retry,
     &command_task_reassign,
     &command_task_note,
+    &command_task_handoff,
+    &command_task_artefact,
     &command_usage,
     &command_agent_list,
     &command_agent_show,

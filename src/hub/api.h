@@ -83,6 +83,10 @@ json_t *api_items(const struct record *record, const void *rows, size_t count);
 int api_inline_task(struct hub *hub, struct task *task, struct arena *arena, struct err *err);
 int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, struct err *err);
 
+/* Fills the handoff of handoff->task, its result from its blob where it is a large one. 0, a positive
+ * number where there is none, or -1 with *err. */
+int api_handoff(struct hub *hub, struct handoff *handoff, struct arena *arena, struct err *err);
+
 /* May the caller see this task? People all, a door what it made, an agent what it made, what it
  * works on, and everything below that. */
 bool api_may_read(struct hub *hub, struct http_request *request, const struct task *task);

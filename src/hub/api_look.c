@@ -167,7 +167,7 @@ static json_t *describe(struct hub *hub, struct task *task, bool full, struct ar
     if (api_inline_task(hub, task, arena, err) < 0)
         goto fail;
     json_object_set_new(answer, "task", record_to_json(&task_record, task));
-    int rc = ledger_get(hub->ledger, &handoff_record, &handoff, arena, err);
+    int rc = api_handoff(hub, &handoff, arena, err);
     if (rc < 0)
         goto fail;
     if (rc == 0)

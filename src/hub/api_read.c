@@ -1,4 +1,4 @@
-/* Looking: sessions, histories, events, blobs. */
+/* Looking: sessions, histories, events. */
 #include <string.h>
 
 #include "base/json.h"
@@ -66,7 +66,7 @@ static json_t *history_item(struct hub *hub, struct task *task, struct arena *ar
     json_t *item = json_pack("{s:o,s:O}", "task", record_to_json(&task_record, task), "calls",
                              json_object_get(items, "items"));
     json_decref(items);
-    if (ledger_get(hub->ledger, &handoff_record, &handoff, arena, err) == 0)
+    if (api_handoff(hub, &handoff, arena, err) == 0)
         json_object_set_new(item, "handoff", record_to_json(&handoff_record, &handoff));
     return item;
 }
@@ -123,36 +123,4 @@ enum http_verdict api_events(void *ctx, struct http_request *request,
         return http_park(request, arena_printf(&request->arena, "stream:%s", stream), seen,
                          request->started_ms + wait_ms);
     return http_json(request, response, 200, api_items(&event_record, events, count));
-}
-
-enum http_verdict api_blob_put(void *ctx, struct http_request *request,
-                               struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct err err;
-    char hex[65];
-    if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
-        return api_refuse(request, response, 403, "not_allowed", "a hook door may not store blobs");
-    if (ledger_blob_put(hub->ledger, request->body, request->body_len, hex, &err) < 0)
-        return api_unavailable(request, response, &err);
-    return http_json(request, response, 201, json_pack("{s:s}", "sha256", hex));
-}
-
-enum http_verdict api_blob_get(void *ctx, struct http_request *request,
-                               struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct err err;
-    char *bytes;
-    size_t len;
-    if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
-        return api_refuse(request, response, 403, "not_allowed", "a hook door may not read blobs");
-    int rc = ledger_blob_get(hub->ledger, request->params[0], &request->arena, &bytes, &len, &err);
-    if (rc < 0)
-        return api_unavailable(request, response, &err);
-    if (rc > 0)
-        return api_refuse(request, response, 404, "not_found", "there is no such blob");
-    *response = (struct http_response){
-        .status = 200, .content_type = "application/octet-stream", .body = bytes, .body_len = len};
-    return HTTP_ANSWER;
 }

@@ -1,0 +1,96 @@
+/* Blobs: stored by workers, read by people; an agent reads those that a task it may see handed
+ * over. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "hub/api.h"
+
+enum http_verdict api_blob_put(void *ctx, struct http_request *request,
+                               struct http_response *response)
+{
+    struct hub *hub = ctx;
+    struct err err;
+    char hex[65];
+    if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
+        return api_forbid(hub, request, response, NULL, "a hook door may not store blobs");
+    if (ledger_blob_put(hub->ledger, request->body, request->body_len, hex, &err) < 0)
+        return api_unavailable(request, response, &err);
+    return http_json(request, response, 201, json_pack("{s:s}", "sha256", hex));
+}
+
+static bool hands_over(const struct handoff *handoff, const char *hex)
+{
+    size_t i;
+    const json_t *artefact;
+    bool found = false;
+    json_t *artefacts = handoff->artefacts ? json_loads(handoff->artefacts, 0, NULL) : NULL;
+    json_array_foreach (artefacts, i, artefact)
+        found = found || str_eq(json_get_text(artefact, "sha256", ""), hex);
+    json_decref(artefacts);
+    return found;
+}
+
+/* A blob's name alone opens nothing for an agent: prompts and other agents' words are blobs, too.
+ */
+static enum http_verdict check_agent(struct hub *hub, struct http_request *request,
+                                     struct http_response *response)
+{
+    struct err err;
+    struct task task = {0};
+    const char *id = http_query(request, "task");
+    if (!id)
+        return api_forbid(hub, request, response, NULL,
+                          "an agent reads a blob as an artefact of a task: add ?task=ID");
+    enum http_verdict verdict = api_task(hub, request, response, id, &task);
+    if (verdict != HTTP_PASS)
+        return verdict;
+    struct handoff handoff = {.task = task.id};
+    int rc = ledger_get(hub->ledger, &handoff_record, &handoff, &request->arena, &err);
+    if (rc < 0)
+        return api_unavailable(request, response, &err);
+    if (rc == 0 && hands_over(&handoff, request->params[0]))
+        return HTTP_PASS;
+    return api_forbid(hub, request, response, task.id, "task %s hands over no such artefact",
+                      task.id);
+}
+
+enum http_verdict api_blob_get(void *ctx, struct http_request *request,
+                               struct http_response *response)
+{
+    struct hub *hub = ctx;
+    struct err err;
+    char *bytes;
+    size_t len;
+    if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
+        return api_forbid(hub, request, response, NULL, "a hook door may not read blobs");
+    if (api_caller(request)->kind == PRINCIPAL_AGENT) {
+        enum http_verdict verdict = check_agent(hub, request, response);
+        if (verdict != HTTP_PASS)
+            return verdict;
+    }
+    int rc = ledger_blob_get(hub->ledger, request->params[0], &request->arena, &bytes, &len, &err);
+    if (rc < 0)
+        return api_unavailable(request, response, &err);
+    if (rc > 0)
+        return api_refuse(request, response, 404, "not_found", "there is no such blob");
+    *response = (struct http_response){
+        .status = 200, .content_type = "application/octet-stream", .body = bytes, .body_len = len};
+    return HTTP_ANSWER;
+}
+
+int api_handoff(struct hub *hub, struct handoff *handoff, struct arena *arena, struct err *err)
+{
+    char *bytes;
+    size_t len;
+    int rc = ledger_get(hub->ledger, &handoff_record, handoff, arena, err);
+    if (rc != 0 || !handoff->result || !str_starts(handoff->result, "{\"$blob\":"))
+        return rc;
+    json_t *reference = json_loads(handoff->result, 0, NULL);
+    const char *hex = json_get_text(reference, "$blob", NULL);
+    rc = hex ? ledger_blob_get(hub->ledger, hex, arena, &bytes, &len, err) : 0;
+    if (hex && rc == 0)
+        handoff->result = bytes;
+    json_decref(reference);
+    return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,267 @@
+// Handing over: reports, plain answers, schemas that are held to, artefacts that are measured.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { Company, until } from './company.mjs';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const schema = { type: 'object', required: ['facts'], properties: { facts: { type: 'array', items: { type: 'string' }, minItems: 1 } }, additionalProperties: false };
+const good = { facts: ['water is wet'] };
+const report = (arguments_) => [{ tool: 'report', with: arguments_ }];
+
+const script = [
+  { when: { user: 'report all', step: 0 }, say: 'I report.', call: report({ status: 'complete', result: good, confidence: 'medium', notes: 'One source.', artefacts: [{ name: 'table.csv', path: 'out/table.csv' }, { path: 'notes.md', type: 'text/x-notes' }] }) },
+  { when: { user: 'report blocked', step: 0 }, say: '', call: report({ status: 'blocked', notes: 'I have no key.' }) },
+  { when: { user: 'report partial', step: 0 }, say: '', call: report({ status: 'partial', result: 'half of it', confidence: 'low' }) },
+  { when: { user: 'report lies', step: 0 }, say: '', call: report({ status: 'complete', result: 1, artefacts: [{ name: 'a.txt', path: 'a.txt', size: 5000000, sha256: 'f'.repeat(64) }] }) },
+  { when: { user: '/report file:([^ ]+)/', step: 0 }, say: '', call: report({ status: 'complete', result: 'x', artefacts: [{ name: 'stolen', path: '{{1}}' }] }) },
+  { when: { user: '/report file/', step: 1, failed: true }, say: 'could not: {{tool_result}}' },
+  { when: { user: 'report badly', step: 0 }, say: '', call: report({ status: 'finished', result: 'x' }) },
+  { when: { user: 'report badly twice', step: 1 }, say: '', call: report({ status: 'complete' }) },
+  { when: { user: 'report badly once', step: 1 }, say: '', call: report({ status: 'complete', result: 'mended' }) },
+  { when: { user: 'report misfit', step: 0 }, say: '', call: report({ status: 'complete', result: { facts: [] } }) },
+  { when: { user: 'report misfit', step: 1, failed: true, contains: '/facts: must have at least 1 items, not 0' }, say: '', call: report({ status: 'complete', result: good }) },
+  { when: { user: 'report slowly', step: 0 }, say: '', delay: '2s', call: report({ status: 'complete', result: 'the right one' }) },
+  { when: { user: 'report dollar', step: 0 }, say: '', call: report({ status: 'complete', result: { $blob: '0'.repeat(64) } }) },
+  { when: { user: 'json then told', contains: 'never' }, say: 'x' },
+  { when: { user: '/^\\[hq\\] The result does not fit/', system: 'mends' }, say: JSON.stringify(good) },
+  { when: { user: '/^\\[hq\\] The result does not fit/' }, say: 'still no JSON' },
+  { when: { user: 'fenced' }, say: `\`\`\`json\n${JSON.stringify(good)}\n\`\`\`` },
+  { when: { user: 'plain' }, say: 'The answer is 42.' },
+  { say: 'no JSON here' },
+];
+
+async function submit(company, agent, instruction, more = {}) {
+  const answer = await company.api('POST', '/v1/tasks', { agent, instruction, kind: 'ask', key: `${instruction} ${Math.random()}`, ...more });
+  return answer;
+}
+
+// The ended task with its handoff.
+async function ended(company, agent, instruction, more) {
+  const submitted = await submit(company, agent, instruction, more);
+  assert.equal(submitted.status, 201, submitted.text);
+  const id = submitted.json.task.id;
+  const answer = await until(`${instruction} ends`, async () => {
+    const got = await company.api('GET', `/v1/tasks/${id}?wait_ms=5000&full=1`);
+    return got.json?.handoff && got.json;
+  });
+  return { ...answer, id };
+}
+
+async function open(t, options = {}) {
+  const company = await Company.open(t, { agents: 2, script, ...options });
+  writeFileSync(join(company.workspace('tech-lead'), 'SOUL.md'), '# SOUL.md\n\nThis agent mends what it is told.\n');
+  return company;
+}
+
+test('a report hands over status, result, confidence, notes and measured files', async (t) => {
+  const company = await open(t);
+  const workspace = company.workspace('manager');
+  mkdirSync(join(workspace, 'out'));
+  writeFileSync(join(workspace, 'out/table.csv'), 'a,b\n1,2\n');
+  writeFileSync(join(workspace, 'notes.md'), '# Notes ä\n');
+  const { task, handoff, id } = await ended(company, 'manager', 'report all', { result_schema: schema });
+  assert.equal(task.state, 'done');
+  assert.deepEqual(handoff.result, good);
+  assert.equal(handoff.status, 'complete');
+  assert.equal(handoff.confidence, 'medium');
+  assert.equal(handoff.notes, 'One source.');
+  assert.deepEqual(handoff.artefacts, [
+    { name: 'table.csv', type: 'text/csv', size: 8, sha256: sha256('a,b\n1,2\n') },
+    { name: 'notes.md', type: 'text/x-notes', size: 11, sha256: sha256('# Notes ä\n') },
+  ]);
+  const shown = await company.hq('task', 'show', id);
+  assert.match(shown.stdout, /artefact +table\.csv, text\/csv, 8 bytes/);
+
+  // People fetch it by name; a file that is there is left alone.
+  const fetched = await company.hq('task', 'artefact', id, 'table.csv');
+  assert.equal(fetched.code, 0, fetched.stderr);
+  assert.equal(fetched.stdout, 'a,b\n1,2\n');
+  const file = join(company.dir, 'fetched.csv');
+  assert.equal((await company.hq('task', 'artefact', id, 'table.csv', '-o', file)).code, 0);
+  assert.equal(readFileSync(file, 'utf8'), 'a,b\n1,2\n');
+  assert.equal((await company.hq('task', 'artefact', id, 'table.csv', '-o', file)).code, 1);
+  const none = await company.hq('task', 'artefact', id, 'other.csv');
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /hands over no artefact "other\.csv"/);
+
+  // The document that others read.
+  const document = (await company.hq('task', 'handoff', id)).json;
+  assert.equal(document.schema_version, 1);
+  assert.equal(document.run_id, `${id}/${task.fence}`);
+  assert.deepEqual(document.failure, null);
+  assert.deepEqual(document.artefacts, handoff.artefacts);
+  await company.check();
+});
+
+test('an agent reads a blob only as an artefact of a task that it may see', async (t) => {
+  const company = await open(t);
+  writeFileSync(join(company.workspace('manager'), 'a.txt'), 'secret plan\n');
+  const { id, handoff } = await ended(company, 'manager', 'report lies');
+  const path = `/v1/blobs/${handoff.artefacts[0].sha256}`;
+  assert.equal((await company.api('GET', path)).text, 'secret plan\n');
+  assert.equal((await company.api('GET', `${path}?task=${id}`, undefined, company.token('manager'))).text, 'secret plan\n');
+  assert.equal((await company.api('GET', path, undefined, company.token('manager'))).status, 403);
+  assert.equal((await company.api('GET', path, undefined, company.token('tech-lead'))).status, 403);
+  assert.equal((await company.api('GET', `${path}?task=${id}`, undefined, company.token('tech-lead'))).status, 404);
+  const own = await ended(company, 'tech-lead', 'plain');
+  assert.equal((await company.api('GET', `${path}?task=${own.id}`, undefined, company.token('tech-lead'))).status, 403);
+  assert.equal((await company.api('GET', path, undefined, company.token('manager.hooks'))).status, 403);
+  await company.check();
+});
+
+test('what a model says of size and hash is not taken over, and is told', async (t) => {
+  const company = await open(t);
+  writeFileSync(join(company.workspace('manager'), 'a.txt'), 'short\n');
+  const { handoff } = await ended(company, 'manager', 'report lies');
+  assert.deepEqual(handoff.artefacts, [{ name: 'a.txt', type: 'text/plain', size: 6, sha256: sha256('short\n') }]);
+  assert.match(handoff.notes, /\[hq\] The agent gave another size for a\.txt; it has 6 bytes\./);
+  assert.match(handoff.notes, /\[hq\] The agent gave another sha256 for a\.txt/);
+  await company.check();
+});
+
+test('no file outside of the workspace is handed over', async (t) => {
+  const company = await open(t);
+  const token = join(company.dir, 'secrets/operator.token');
+  symlinkSync(token, join(company.workspace('manager'), 'link'));
+  for (const path of [token, '../../secrets/operator.token', 'link', 'missing.txt', '.', '/etc/passwd']) {
+    const { task, handoff } = await ended(company, 'manager', `report file:${path}`, { name: path });
+    assert.deepEqual(handoff.artefacts, [], path);
+    // The refused report counts as a misfit; the plain answer behind it is the result.
+    assert.equal(task.state, 'done', `${path}: ${task.failure_message}`);
+    assert.match(handoff.result, /^could not: .*(outside|leads out|symbolic link|does not exist|is a folder)/, path);
+  }
+  await company.check();
+});
+
+test('blocked, partial and plain answers end as what they are', async (t) => {
+  const company = await open(t);
+  const blocked = await ended(company, 'manager', 'report blocked', { result_schema: schema });
+  assert.equal(blocked.task.state, 'failed');
+  assert.equal(blocked.task.failure_class, 'blocked');
+  assert.equal(blocked.task.failure_message, 'I have no key.');
+  assert.equal(blocked.handoff.status, 'blocked');
+  const document = (await company.hq('task', 'handoff', blocked.id)).json;
+  assert.deepEqual(document.failure, { class: 'blocked', message: 'I have no key.' });
+  const partial = await ended(company, 'manager', 'report partial');
+  assert.equal(partial.task.state, 'done');
+  assert.deepEqual([partial.handoff.status, partial.handoff.result, partial.handoff.confidence], ['partial', 'half of it', 'low']);
+  const plain = await ended(company, 'manager', 'plain');
+  assert.deepEqual([plain.handoff.status, plain.handoff.result, plain.handoff.confidence], ['complete', 'The answer is 42.', undefined]);
+  await company.check();
+});
+
+test('a result that does not fit goes back once, then the task is malformed', async (t) => {
+  const company = await open(t);
+  const asks = (task) => task.calls.filter((call) => call.kind === 'model').length;
+  const fenced = await ended(company, 'manager', 'fenced', { result_schema: schema });
+  assert.deepEqual(fenced.handoff.result, good);
+  assert.equal(asks(fenced), 1);
+  const mended = await ended(company, 'tech-lead', 'say it', { result_schema: schema });
+  assert.equal(mended.task.state, 'done', mended.task.failure_message);
+  assert.deepEqual(mended.handoff.result, good);
+  assert.equal(asks(mended), 2);
+  const twice = await ended(company, 'manager', 'say it', { result_schema: schema });
+  assert.equal(twice.task.state, 'failed');
+  assert.equal(twice.task.failure_class, 'malformed');
+  assert.match(twice.task.failure_message, /2 final words did not do.*must be of type object, not "still no JSON"/s);
+  assert.equal(twice.handoff.result ?? null, null);
+  assert.equal(asks(twice), 2);
+  const reported = await ended(company, 'manager', 'report misfit', { result_schema: schema });
+  assert.equal(reported.task.state, 'done', reported.task.failure_message);
+  assert.deepEqual(reported.handoff.result, good);
+  const once = await ended(company, 'manager', 'report badly once');
+  assert.equal(once.handoff.result, 'mended');
+  const badly = await ended(company, 'manager', 'report badly twice');
+  assert.equal(badly.task.failure_class, 'malformed');
+  assert.match(badly.task.failure_message, /The result is missing/);
+  // The transcript tells the same story.
+  const sessions = (await company.api('GET', '/v1/sessions?agent=tech-lead')).json.items;
+  const transcript = readFileSync(await until('the transcript is there', () => {
+    const path = join(company.dir, 'state/agents/tech-lead/sessions', `${sessions[0].id}.jsonl`);
+    return existsSync(path) && path;
+  }), 'utf8');
+  assert.match(transcript, /\[hq\] The result does not fit/);
+  await company.check();
+});
+
+test('the second chance is not given twice when the gateway dies in between', async (t) => {
+  const company = await open(t, { env: {} });
+  const submitted = await submit(company, 'manager', 'say it', { result_schema: schema, key: 'death' });
+  const pid = company.pid('gateway-manager');
+  company.kill('gateway-manager');
+  await company.reborn('gateway-manager', pid);
+  const answer = await until('it ends', async () => {
+    const got = await company.api('GET', `/v1/tasks/${submitted.json.task.id}?wait_ms=5000&full=1`);
+    return got.json?.handoff && got.json;
+  });
+  assert.equal(answer.task.failure_class, 'malformed');
+  assert.equal(answer.calls.filter((call) => call.kind === 'model').length, 2);
+  await company.check();
+});
+
+test('a schema that could not be held to is refused by name', async (t) => {
+  const company = await open(t);
+  for (const [bad, part] of [
+    [{ type: 'object', if: true }, /the keyword "if" is not supported/],
+    [{ properties: { a: { type: 'text' } } }, /\/properties\/a\/type/],
+    [{ pattern: '((a{255}){255}){255}' }, /repeats too much/],
+    [[], /must be one schema/],
+  ]) {
+    const answer = await submit(company, 'manager', 'plain', { result_schema: bad });
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.json.error.code, 'bad_schema');
+    assert.match(answer.json.error.message, part);
+  }
+  await company.check();
+});
+
+test('a large result is a blob that people get whole, and no result names another', async (t) => {
+  const large = 'x'.repeat(3 << 20);
+  const company = await open(t, { script: [{ when: { user: 'large' }, say: '', call: report({ status: 'complete', result: large }) }, ...script] });
+  const { task, handoff, id } = await ended(company, 'manager', 'large', { name: 'large' });
+  assert.equal(task.state, 'done', task.failure_message);
+  assert.equal(handoff.result, large);
+  assert.equal((await company.hq('task', 'handoff', id)).json.result, large);
+  const dollar = await ended(company, 'manager', 'report dollar');
+  assert.deepEqual(dollar.handoff.result, { $blob: '0'.repeat(64) });
+  await company.check();
+});
+
+test('a result of 10 MB ends in a clear answer', async (t) => {
+  const company = await open(t, { script: [{ when: { user: 'huge', step: 0 }, say: '', call: report({ status: 'complete', result: 'x'.repeat(10 << 20) }) }, ...script] });
+  const { task } = await ended(company, 'manager', 'huge', { name: 'huge' });
+  assert.notEqual(task.state, 'done');
+  assert.match(`${task.failure_class}: ${task.failure_message}`, /large|bytes|limit/i);
+  await company.check();
+});
+
+test('two finishers: the one with the current fence wins, the other is told', async (t) => {
+  const company = await open(t);
+  const submitted = await submit(company, 'manager', 'report slowly', { key: 'two' });
+  const id = submitted.json.task.id;
+  const { task } = await until('it works', async () => {
+    const got = await company.task(id);
+    return got.task.state === 'working' && got;
+  });
+  const finish = (fence, token) => company.api('POST', '/v1/batch', {
+    request: `r${fence}${Math.random()}`,
+    ops: [{ op: 'finish', task: id, fence, handoff: { v: 1, status: 'complete', result: 'forged', artefacts: [] } }],
+  }, company.token(token));
+  const stale = await finish(task.fence - 1, 'manager');
+  assert.equal(stale.status, 409, stale.text);
+  assert.equal(stale.json.error.code, 'lost');
+  const foreign = await finish(task.fence, 'tech-lead');
+  assert.ok([403, 404, 409].includes(foreign.status), foreign.text);
+  const answer = await until('it ends', async () => {
+    const got = await company.task(id);
+    return got.handoff && got;
+  });
+  assert.equal(answer.handoff.result, 'the right one');
+  const late = await finish(task.fence, 'manager');
+  assert.equal(late.status, 409, late.text);
+  await company.check();
+});
