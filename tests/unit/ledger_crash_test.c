@@ -32,8 +32,7 @@ static int send_batch(struct client *client, struct op *ops, size_t count)
     struct outcome outcome;
     struct err err;
     snprintf(request, sizeof(request), "r%d", ++client->step);
-    struct batch batch = {
-        .request_id = request, .actor = "operator", .ops = ops, .count = count};
+    struct batch batch = {.request_id = request, .actor = "operator", .ops = ops, .count = count};
     if (ledger_apply(client->ledger, &batch, &outcome, &err) < 0 || outcome.status != LEDGER_OK)
         return -1;
     answered(client);
@@ -67,7 +66,8 @@ static int send_claim(struct client *client, const char *agent, size_t expected)
     return 0;
 }
 
-/* One answer's three calls: bob is waited for, asked the same again (refused), cyd is not waited for.
+/* One answer's three calls: bob is waited for, asked the same again (refused), cyd is not waited
+ * for.
  */
 static int send_delegation(struct client *client)
 {
@@ -105,6 +105,17 @@ static int send_reassignment(struct client *client)
     return send_op(client, move) || send_op(client, cancel) ? -1 : 0;
 }
 
+/* A model is asked, and answers for less than was set aside. */
+static int send_model(struct client *client)
+{
+    struct call call = {.kind = "model", .name = "m/x", .cost_micro_usd = 70};
+    struct op intend = {.type = OP_CALL_INTEND, .task_id = "t-1", .fence = 1};
+    intend.call = &call;
+    intend.reserve = (struct amount){100, 10};
+    struct op record = {.type = OP_CALL_RECORD, .task_id = "t-1", .fence = 1, .call = &call};
+    return send_op(client, intend) || send_op(client, record) ? -1 : 0;
+}
+
 static int send_finish(struct client *client, const char *id, int64_t fence)
 {
     struct handoff handoff = {.status = "complete", .result = "\"done\""};
@@ -122,19 +133,20 @@ static int send_finish(struct client *client, const char *id, int64_t fence)
 static int play(struct client *client, int done)
 {
     struct task task = {.id = "t-1", .agent = "ada", .session = "main", .kind = "ask"};
-    struct op submit = {.type = OP_SUBMIT, .task = &task};
+    struct root_budget budget = {{1000, 1000}, "company:now", {-1, -1}};
+    struct op submit = {.type = OP_SUBMIT, .task = &task, .root_budget = &budget};
     if (send_register(client, "ada") || send_register(client, "bob") || send_op(client, submit))
         return -1;
-    if (send_claim(client, "ada", done < 5) || send_delegation(client))
+    if (send_claim(client, "ada", done < 7) || send_model(client) || send_delegation(client))
         return -1;
     if (send_reassignment(client))
         return -1;
-    if (send_claim(client, "bob", done < 9) || send_finish(client, "t-2", 1))
+    if (send_claim(client, "bob", done < 11) || send_finish(client, "t-2", 1))
         return -1;
-    return send_claim(client, "ada", done < 11) || send_finish(client, "t-1", 2) ? -1 : 0;
+    return send_claim(client, "ada", done < 13) || send_finish(client, "t-1", 2) ? -1 : 0;
 }
 
-enum { STEPS = 11 };
+enum { STEPS = 13 };
 
 /* The life of one hub; returns only where it was not killed. */
 static int hub(struct ledger_case *c, const char *point, int fd)
@@ -182,8 +194,22 @@ static int64_t remembered(struct ledger_case *c)
     return count;
 }
 
+static void assert_booked_once(struct ledger_case *c)
+{
+    struct budget company = {.id = "company:now/usd"};
+    struct root root = {.id = "t-1"};
+    assert_int_equal(ledger_get(c->ledger, &budget_record, &company, &c->arena, &c->err), 0);
+    assert_int_equal(ledger_get(c->ledger, &root_record, &root, &c->arena, &c->err), 0);
+    assert_int_equal(company.spent, 70);
+    assert_int_equal(company.reserved, 0);
+    assert_int_equal(root.model_calls, 1);
+    assert_int_equal(root.cost_micro_usd, 70);
+    case_assert_books(c);
+}
+
 static void assert_happened_once(struct ledger_case *c)
 {
+    assert_booked_once(c);
     case_assert_state(c, "t-1", TASK_DONE);
     case_assert_state(c, "t-2", TASK_DONE);
     assert_int_equal(case_task(c, "t-1")->fence, 2);
@@ -194,7 +220,7 @@ static void assert_happened_once(struct ledger_case *c)
     case_assert_state(c, "t-3", TASK_CANCELLED);
     case_assert_state(c, "t-4", TASK_CANCELLED);
     assert_int_equal(case_task(c, "t-1")->children, 3);
-    assert_int_equal(case_events(c, "t-1", "call.recorded"), 3);
+    assert_int_equal(case_events(c, "t-1", "call.recorded"), 4);
     assert_int_equal(case_events(c, "t-1", "delegation.refused"), 1);
     assert_int_equal(case_events(c, "chronicle", "task.delegated"), 3);
     assert_int_equal(case_events(c, "chronicle", "task.completed"), 4);
