@@ -88,6 +88,21 @@ static int look(struct ledger *ledger, struct wanted wanted, struct arena *arena
     return rc;
 }
 
+/* An agent's process that did not know of the webhook yet has put its delivery in as held. */
+static int release_held(struct ledger *ledger, const char *destination, struct arena *arena,
+                        struct effect *effect)
+{
+    struct found found = {0};
+    if (look(ledger, (struct wanted){EFFECT_HELD, destination, 1}, arena, &found) < 0)
+        return -1;
+    if (found.count == 0)
+        return 0;
+    *effect = found.effects[0];
+    effect->state = EFFECT_INTENDED;
+    effect->ready_at = ledger_now(ledger);
+    return outbox_put_off(ledger, effect, effect->ready_at, NULL) < 0 ? -1 : 1;
+}
+
 int outbox_next(struct ledger *ledger, const struct outbox_place *place, struct arena *arena,
                 struct effect *effect)
 {
@@ -100,9 +115,10 @@ int outbox_next(struct ledger *ledger, const struct outbox_place *place, struct 
     struct wanted oldest = {EFFECT_INTENDED, place->destination, 1};
     if (rc < 0 || look(ledger, oldest, arena, &found) < 0)
         return -1;
-    if (found.count > 0)
-        *effect = found.effects[0];
-    return found.count > 0;
+    if (found.count == 0)
+        return release_held(ledger, place->destination, arena, effect);
+    *effect = found.effects[0];
+    return 1;
 }
 
 void outbox_find_head(struct ledger *ledger, struct outbox_place *place)
@@ -139,8 +155,6 @@ static const char *state_at_start(const struct config *config, const struct effe
 {
     const struct config_webhook *webhook = config_destination(config, effect->destination);
     *reason = NULL;
-    if (str_eq(effect->state, EFFECT_HELD))
-        return webhook ? EFFECT_INTENDED : NULL;
     if (str_eq(effect->state, EFFECT_INTENDED) && webhook) /* its URL may be there by now */
         return effect->reason && effect->attempts == 0 ? EFFECT_INTENDED : NULL;
     if (str_eq(effect->state, EFFECT_INTENDED)) {
@@ -180,7 +194,7 @@ static int recover(const struct config *config, struct ledger *ledger, const cha
 
 int outbox_recover(const struct config *config, struct ledger *ledger, struct err *err)
 {
-    static const char *const states[] = {EFFECT_IN_FLIGHT, EFFECT_INTENDED, EFFECT_HELD};
+    static const char *const states[] = {EFFECT_IN_FLIGHT, EFFECT_INTENDED};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof(states) / sizeof(states[0]); i++)
         rc = recover(config, ledger, states[i], err);

@@ -15,8 +15,7 @@ struct err;
 struct ledger;
 
 /* For a hub that begins: what a dead one left in flight is intended again where the receiver drops
- * a second one, else unknown; what has no webhook any more is held, what has one again is intended.
- * 0, or -1 with *err. */
+ * a second one, else unknown; what has no webhook any more is held. 0, or -1 with *err. */
 int outbox_recover(const struct config *config, struct ledger *ledger, struct err *err);
 
 /* Where in a destination's queue its carrier is. */
@@ -28,8 +27,9 @@ struct outbox_place {
 /* Finds the head for a hub that begins. */
 void outbox_find_head(struct ledger *ledger, struct outbox_place *place);
 
-/* The effect to send next, due or not: the head while it is intended, else the oldest. 1 found (in
- * the arena), 0 none, -1 the ledger did not answer. */
+/* The effect to send next, due or not: the head while it is intended, else the oldest, else
+ * one that was held although there is such a webhook. 1 found (in the arena), 0 none, -1 the ledger
+ * did not answer. */
 int outbox_next(struct ledger *ledger, const struct outbox_place *place, struct arena *arena,
                 struct effect *effect);
 

@@ -159,3 +159,20 @@ test('a webhook without its URL waits and says so; then it is sent', async (t) =
   await effectOf(company, json.runId, 'confirmed');
   assert.equal(receiver.requests.length, 1);
 });
+
+test('a webhook that is added is there after a reload', async (t) => {
+  const receiver = await Receiver.open(t);
+  const company = await Company.open(t, { env: secretsOf({ team: receiver }) });
+  const before = await company.api('POST', '/v1/tasks', { agent: 'manager', kind: 'ask', key: 'k1', instruction: 'echo:before', deliver: 'webhook:team' });
+  await effectOf(company, before.json.task.id, 'held');
+  deliverTo(receiver)(company.config);
+  company.writeConfig(company.config);
+  assert.equal((await company.hq('reload')).code, 0);
+  await effectOf(company, before.json.task.id, 'confirmed');
+  const after = await until('it is taken', async () => {
+    const { status, json } = await company.api('POST', '/v1/tasks', { agent: 'manager', kind: 'ask', key: 'k2', instruction: 'echo:after', deliver: 'webhook:team' });
+    return status === 201 && json.task.id;
+  });
+  await effectOf(company, after, 'confirmed');
+  assert.equal(receiver.events.size, 2);
+});
