@@ -201,6 +201,13 @@ test('orchestrate.sh fails honestly: retries, timeout, channels, mistakes', asyn
   await company.check();
 });
 
+test('every page of help fits into 80 columns', async (t) => {
+  const pages = (await run(binary, ['help'])).stdout;
+  assert.match(pages, /task tree ID[^]*LINKS[^]*orchestrate\.sh/);
+  const wide = pages.split('\n').filter((line) => [...line].length > 80);
+  assert.deepEqual(wide, []);
+});
+
 // ---- trees, chains, money ----
 
 // manager asks webster and auditor at once; the auditor asks webster for something that takes long.
