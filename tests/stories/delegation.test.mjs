@@ -130,6 +130,20 @@ test('a refusal is read by the model and says who may', async (t) => {
   await company.check();
 });
 
+test('a wait that could never end is refused, and the model reads it', async (t) => {
+  const company = await open(t);
+  const inMain = async (text, ...more) => (await company.hq('ask', 'manager', text, '--session', 'main', '--no-wait', '--json', ...more)).json.task;
+  const first = await inMain('pause1s:first');
+  const behind = await inMain('echo:behind', '--priority', '2');
+  const waits = await inMain(`wait for ${behind.id}`, '--priority', '0');
+  const handoff = await until('it ends', async () => (await company.task(waits.id)).handoff);
+  const { calls } = await company.task(waits.id);
+  assert.equal(calls.find((call) => call.idx === 1)?.is_error, true, JSON.stringify(handoff));
+  assert.match(handoff.result, /They say: .*(circle|loop|never|wait)/i);
+  for (const { id } of [first, behind]) await until('done', async () => (await company.task(id)).task.state === 'done');
+  await company.check();
+});
+
 test('kill -9 of everything while parked: it goes on where it was', async (t) => {
   const company = await open(t);
   const asked = (await company.hq('ask', 'manager', 'ask slowly', '--no-wait', '--json')).json.task;

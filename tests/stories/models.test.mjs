@@ -61,6 +61,7 @@ test('streamed text and tool calls, with tokens and cost counted', async (t) => 
   assert.equal(first.body.stream, true);
   assert.ok(first.body.messages[0].role === 'system' && first.body.messages[0].content.includes('You are manager.'));
   assert.ok(first.body.tools.some((tool) => tool.function.name === 'exec'));
+  assert.match(first.body.messages.at(-1).content, /^What does it weigh\?\n\n\[runtime\] .*Delegation depth: 0 of \d+\.$/);
   assert.equal(second.body.messages.at(-1).tool_call_id, 'call_abc');
   assert.ok(!company.logs().includes(key), 'no key in the logs');
 });
