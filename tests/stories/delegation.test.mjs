@@ -17,7 +17,9 @@ const script = [
   { when: { model: 'manager', user: 'ask forever', step: 0 }, say: 'I ask.', call: [ask('webster', 'forever')] },
   { when: { model: 'manager', user: 'ask and write', step: 0 }, say: 'Both.', call: [ask('webster', 'echo:other'), { tool: 'write', with: { path: 'own.txt', content: 'own\n' } }] },
   { when: { model: 'manager', user: 'start something', step: 0 }, say: 'I start it.', call: [ask('webster', 'pause1s:later', { mode: 'async' })] },
-  { when: { model: 'manager', user: 'start something', step: 1, contains: '/task (t-[0-9a-z]+)/' }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{tool_result}}'] } }] },
+  { when: { model: 'manager', user: 'start long', step: 0 }, say: 'I start it.', call: [ask('webster', 'pause5s:long', { mode: 'async' }), ask('auditor', 'echo:short', { mode: 'async' })] },
+  { when: { model: 'manager', user: '/either (t-[0-9a-z]+) or (t-[0-9a-z]+)/', step: 0 }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{1}}', '{{2}}'], mode: 'any' } }] },
+  { when: { model: 'manager', user: '/stop (t-[0-9a-z]+)/', step: 0 }, say: 'I stop it.', call: [{ tool: 'task_cancel', with: { task: '{{1}}', reason: 'no need' } }] },
   { when: { model: 'manager', user: '/wait for (t-[0-9a-z]+)/', step: 0 }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{1}}'] } }] },
   { when: { model: 'manager', user: '/wait 1s for (t-[0-9a-z]+)/', step: 0 }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{1}}'], timeout: '1s' } }] },
   { when: { model: 'manager', user: 'who is there', step: 0 }, say: 'I look.', call: [{ tool: 'agents_list' }] },
@@ -32,7 +34,7 @@ const script = [
   { when: { user: '/pause1s:([A-Za-z0-9]+)/' }, delay: '1s', say: 'paused {{1}}' },
   { when: { user: '/pause5s:([A-Za-z0-9]+)/' }, delay: '5s', say: 'paused {{1}}' },
   { when: { user: 'forever' }, delay: '600s', say: 'never seen' },
-  { when: { tool: ['delegate', 'task_wait', 'agents_list', 'sessions_spawn', 'sessions_send', 'sessions_history', 'sessions_list'] }, say: 'They say: {{tool_result}}' },
+  { when: { tool: ['delegate', 'task_wait', 'task_cancel', 'agents_list', 'sessions_spawn', 'sessions_send', 'sessions_history', 'sessions_list'] }, say: 'They say: {{tool_result}}' },
   { say: 'heard: {{user}}' },
 ];
 
@@ -110,9 +112,25 @@ test('async answers at once; task_wait parks and brings the result', async (t) =
   });
   assert.match(done.result, /"state":"done"/);
   assert.match(done.result, /paused later/);
-  const slow = (await company.hq('ask', 'webster', 'pause5s:x', '--no-wait', '--json')).json.task;
-  const unseen = (await company.ask('manager', `wait 1s for ${slow.id}`)).task;
-  assert.match(unseen.result.result, /timed_out":true|not_allowed|may not|no task/i);
+  await company.check();
+});
+
+test('task_wait ends at its time and at the first of several; task_cancel stops what was asked', async (t) => {
+  const company = await open(t);
+  const { task } = await company.ask('manager', 'start long');
+  const children = await childrenOf(company, task.id);
+  const long = children.find((child) => child.agent === 'webster'), short = children.find((child) => child.agent === 'auditor');
+  const either = (await company.ask('manager', `either ${long.id} or ${short.id}`)).task.result.result;
+  assert.match(either, /"timed_out":false/);
+  assert.match(either, /echo short/);
+  const late = (await company.ask('manager', `wait 1s for ${long.id}`)).task.result.result;
+  assert.match(late, /"timed_out":true/);
+  assert.match(late, /"state":"(working|queued)"/);
+  assert.match((await company.ask('manager', `stop ${long.id}`)).task.result.result, /stopped/);
+  await until('stopped', async () => (await company.task(long.id)).task.state === 'cancelled');
+  const foreign = (await company.hq('ask', 'webster', 'forever', '--no-wait', '--json')).json.task;
+  const unseen = (await company.ask('manager', `wait 1s for ${foreign.id}`)).task.result.result;
+  assert.doesNotMatch(unseen, /timed_out/);
   await company.check();
 });
 
