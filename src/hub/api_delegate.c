@@ -161,19 +161,14 @@ static enum http_verdict submit(struct asking *asking, int64_t fence)
     if (ledger_apply(asking->hub->ledger, &batch, &outcome, &err) < 0)
         return api_unavailable(request, asking->response, &err);
     crash_point("hub.delegate.committed");
-    switch (outcome.status) {
-    case LEDGER_OK:
+    bool refused = outcome.status == LEDGER_REFUSED || outcome.status == LEDGER_BUSY;
+    if (outcome.status == LEDGER_OK)
         return api_answer_task(asking->hub, request, asking->response, 201, plan->child->id);
-    case LEDGER_DUP:
+    if (outcome.status == LEDGER_DUP)
         return api_answer_task(asking->hub, request, asking->response, 200, outcome.existing);
-    case LEDGER_REFUSED:
-    case LEDGER_BUSY:
-        if (!str_eq(outcome.code, "key_reused"))
-            return answer_refused(asking, class_of(outcome.code), outcome.code, outcome.message);
-        /* fallthrough */
-    default:
-        return api_outcome(request, asking->response, &outcome);
-    }
+    if (refused && !str_eq(outcome.code, "key_reused"))
+        return answer_refused(asking, class_of(outcome.code), outcome.code, outcome.message);
+    return api_outcome(request, asking->response, &outcome);
 }
 
 enum http_verdict api_delegate_post(struct hub *hub, struct http_request *request,

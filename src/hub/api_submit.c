@@ -177,8 +177,8 @@ static enum http_verdict read_shape(struct wish *wish)
     const json_t *tools = json_object_get(wish->body, "tools");
     struct err err = {0};
     if (schema && !json_is_null(schema) && json_schema_check(schema, &err) < 0)
-        return api_refuse(wish->request, wish->response, 400, "bad_schema", "result_schema must be a JSON Schema: %s",
-                          err.message);
+        return api_refuse(wish->request, wish->response, 400, "bad_schema",
+                          "result_schema must be a JSON Schema: %s", err.message);
     if (!tools || json_is_null(tools))
         return HTTP_PASS;
     for (size_t i = 0; i < json_array_size(tools); i++)

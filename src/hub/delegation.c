@@ -52,7 +52,9 @@ static int check_words(const struct delegation_ask *ask, struct delegation *plan
             "the instruction has %zu bytes; the limit is %d: put large data in a file",
             strlen(instruction), LIMIT_INSTRUCTION);
     if (schema && !json_is_null(schema) && json_schema_check(schema, &err) < 0)
-        return bad(ask, plan, arena_printf(ask->arena, "result_schema must be a JSON Schema: %s", err.message));
+        return bad(
+            ask, plan,
+            arena_printf(ask->arena, "result_schema must be a JSON Schema: %s", err.message));
     if (!text_is_sane(ask->json, "session", SESSION_BYTES) ||
         !text_is_sane(ask->json, "name", NAME_BYTES))
         return bad(ask, plan, "session and name are short texts");
