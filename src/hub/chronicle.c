@@ -25,7 +25,7 @@ enum {
     PAGE = 2 * LIMIT_BATCH_OPS, /* what was delegated in one batch is on one page */
     IDLE_MS = 60000,
     TROUBLE_MS = 30000,
-    GATHER_MS = 250, /* a busy company's ends are written together: each write is synced */
+    GATHER_MS = 1000, /* a busy company's ends are written together: each write is synced */
 };
 
 enum { PROJECT_LOG, ORCHESTRATION_LOG };

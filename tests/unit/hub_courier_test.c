@@ -228,21 +228,32 @@ static void the_last_attempt_is_the_last(void **state)
     assert_int_equal(atomic_load(&place->requests), 1);
 }
 
-static void a_failing_one_goes_before_the_next(void **state)
+static void fail_then_send(struct scene *place, bool starts_anew)
 {
-    struct scene *place = *state;
     atomic_store(&place->status, 500);
     struct courier *courier = begin(place);
     put(place, "e-9", "webhook:team");
     await_reason(place, courier, "e-9");
     put(place, "e-1", "webhook:team");
-    courier_close(courier); /* also over a new start */
+    if (starts_anew) {
+        courier_close(courier);
+        courier = begin(place);
+    }
     atomic_store(&place->status, 200);
-    courier = begin(place);
     await(place, courier, "e-1", EFFECT_CONFIRMED);
     courier_close(courier);
     assert_string_equal(get(place, "e-9").state, EFFECT_CONFIRMED);
     assert_string_equal(place->ids[atomic_load(&place->requests) - 1], "e-1");
+}
+
+static void a_failing_one_goes_before_the_next(void **state)
+{
+    fail_then_send(*state, false);
+}
+
+static void also_when_the_hub_starts_anew(void **state)
+{
+    fail_then_send(*state, true);
 }
 
 static void what_a_dead_hub_left_is_settled_by_form(void **state)
@@ -323,6 +334,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_last_attempt_is_the_last, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failing_one_goes_before_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(also_when_the_hub_starts_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_dead_hub_left_is_settled_by_form, setup, teardown),
         cmocka_unit_test_setup_teardown(a_webhook_that_is_gone_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(the_rate_is_held, setup, teardown),
