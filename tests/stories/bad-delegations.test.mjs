@@ -14,7 +14,7 @@ const cases = [
   ['a deadline that is no time', { agent: 'webster', instruction: 'x', deadline: 'soonish' }, /deadline/],
   ['a negative budget', { agent: 'webster', instruction: 'x', budget_usd: -1 }, /budget/],
   ['a mode that is none', { agent: 'webster', instruction: 'x', mode: 'psychic' }, /mode/],
-  ['a schema that is none', { agent: 'webster', instruction: 'x', result_schema: { type: 'nonsense' } }, /nonsense/],
+  ['a schema that is none', { agent: 'webster', instruction: 'x', result_schema: { type: 'nonsense' } }, /must be object/],
   ['data that is no list', { agent: 'webster', instruction: 'x', data: 7 }, /data/],
   ['someone who may not be asked', { agent: 'manager', instruction: 'x' }, /may not|already/, 'tech-lead'],
 ];
