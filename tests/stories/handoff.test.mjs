@@ -1,7 +1,9 @@
 // Handing over: reports, plain answers, schemas that are held to, artefacts that are measured.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -179,12 +181,9 @@ test('a result that does not fit goes back once, then the task is malformed', as
   assert.equal(badly.task.failure_class, 'malformed');
   assert.match(badly.task.failure_message, /The result is missing/);
   // The transcript tells the same story.
-  const sessions = (await company.api('GET', '/v1/sessions?agent=tech-lead')).json.items;
-  const transcript = readFileSync(await until('the transcript is there', () => {
-    const path = join(company.dir, 'state/agents/tech-lead/sessions', `${sessions[0].id}.jsonl`);
-    return existsSync(path) && path;
-  }), 'utf8');
-  assert.match(transcript, /\[hq\] The result does not fit/);
+  const folder = join(company.dir, 'instances/tech-lead/agents/main/sessions');
+  await until('the transcript tells it', () => readdirSync(folder).some((name) =>
+    name.endsWith('.jsonl') && readFileSync(join(folder, name), 'utf8').includes('[hq] The result does not fit')));
   await company.check();
 });
 
@@ -219,23 +218,54 @@ test('a schema that could not be held to is refused by name', async (t) => {
   await company.check();
 });
 
-test('a large result is a blob that people get whole, and no result names another', async (t) => {
-  const large = 'x'.repeat(3 << 20);
-  const company = await open(t, { script: [{ when: { user: 'large' }, say: '', call: report({ status: 'complete', result: large }) }, ...script] });
-  const { task, handoff, id } = await ended(company, 'manager', 'large', { name: 'large' });
+// A Chat Completions server that answers everything with one report of `size` letters.
+async function withProvider(t, size) {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      const chunk = (delta, reason = null) => response.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: reason }] })}\n\n`);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      chunk({ role: 'assistant', tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'report', arguments: '{"status":"complete","result":"' } }] });
+      for (let left = size; left > 0; left -= 65536) chunk({ tool_calls: [{ index: 0, function: { arguments: 'x'.repeat(Math.min(left, 65536)) } }] });
+      chunk({ tool_calls: [{ index: 0, function: { arguments: '"}' } }] });
+      chunk({}, 'tool_calls');
+      response.end('data: [DONE]\n\n');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const company = await Company.open(t, {
+    up: false, agents: 1, agent: { model: 'big/m' },
+    models: { big: { api: 'openai-chat', base_url: `http://127.0.0.1:${server.address().port}/v1`, api_key: { file: 'secrets/big.key' } } },
+  });
+  mkdirSync(join(company.dir, 'secrets'), { mode: 0o700 });
+  writeFileSync(join(company.dir, 'secrets/big.key'), 'k\n', { mode: 0o600 });
+  await company.up();
+  return company;
+}
+
+test('a large result is a blob that people get whole', async (t) => {
+  const company = await withProvider(t, 3 << 20);
+  const { task, handoff, id } = await ended(company, 'manager', 'large');
   assert.equal(task.state, 'done', task.failure_message);
-  assert.equal(handoff.result, large);
-  assert.equal((await company.hq('task', 'handoff', id)).json.result, large);
-  const dollar = await ended(company, 'manager', 'report dollar');
-  assert.deepEqual(dollar.handoff.result, { $blob: '0'.repeat(64) });
+  assert.equal(handoff.result, 'x'.repeat(3 << 20));
+  assert.equal((await company.hq('task', 'handoff', id)).json.result.length, 3 << 20);
   await company.check();
 });
 
-test('a result of 10 MB ends in a clear answer', async (t) => {
-  const company = await open(t, { script: [{ when: { user: 'huge', step: 0 }, say: '', call: report({ status: 'complete', result: 'x'.repeat(10 << 20) }) }, ...script] });
-  const { task } = await ended(company, 'manager', 'huge', { name: 'huge' });
-  assert.notEqual(task.state, 'done');
-  assert.match(`${task.failure_class}: ${task.failure_message}`, /large|bytes|limit/i);
+for (const [size, what] of [[5 << 20, /more than 4194304 bytes/], [7 << 20, /bytes|large/], [10 << 20, /over 8388608 bytes|larger|too large/i]])
+  test(`a result of ${size >> 20} MB ends in a clear answer`, async (t) => {
+    const company = await withProvider(t, size);
+    const { task } = await ended(company, 'manager', 'huge');
+    assert.equal(task.state, 'failed');
+    assert.match(task.failure_class, /^(malformed|failed)$/);
+    assert.match(task.failure_message, what);
+    await company.check();
+  });
+
+test('no result names a blob of others', async (t) => {
+  const company = await open(t);
+  const dollar = await ended(company, 'manager', 'report dollar');
+  assert.deepEqual(dollar.handoff.result, { $blob: '0'.repeat(64) });
   await company.check();
 });
 
