@@ -74,8 +74,8 @@ const delegate = (agent, instruction) => ({ tool: 'delegate', with: { agent, ins
 const chain = Array.from({ length: STEPS }, (_, step) => ({ when: { user: 'chain', step }, call: [delegate('webster', `{{user}} link ${step}`)] }));
 const script = [
   { when: { user: 'link' }, say: 'linked' },
-  { when: { user: '/all of you/', step: 0 }, call: [1, 2, 3].map((i) => delegate(Company.names[i], '{{user}} part')) },
   { when: { user: 'part' }, say: 'my part' },
+  { when: { user: '/all of you/', step: 0 }, call: [1, 2, 3].map((i) => delegate(Company.names[i], '{{user}} part')) },
   { when: { user: 'for ever', step: 0 }, call: [delegate('webster', 'sleep on {{user}}')] },
   ...chain,
   { say: 'heard: {{user}}' },
