@@ -186,6 +186,17 @@ enum http_verdict api_status(void *ctx, struct http_request *request,
     return http_json(request, response, 200, answer);
 }
 
+/* What another agent works on is not an agent's business: its tasks' titles stay with it. */
+static void leave_own_work(const struct principal *caller, json_t *items)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (items, i, item)
+        if (caller->kind == PRINCIPAL_AGENT &&
+            !str_eq(json_get_text(item, "id", ""), caller->agent))
+            json_object_del(item, "open");
+}
+
 enum http_verdict api_agents(void *ctx, struct http_request *request,
                              struct http_response *response)
 {
@@ -195,6 +206,7 @@ enum http_verdict api_agents(void *ctx, struct http_request *request,
     json_t *items = agent_items(ctx, &request->arena, &err);
     if (!items)
         return api_unavailable(request, response, &err);
+    leave_own_work(api_caller(request), items);
     return http_json(request, response, 200, json_pack("{s:o}", "items", items));
 }
 

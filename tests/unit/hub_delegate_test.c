@@ -267,6 +267,22 @@ static void an_agent_sees_its_own_and_all_below(void **state)
     expect(place, "tech-lead.token", "POST", cancel, NULL, 409, "already_ended");
 }
 
+static void who_works_on_what_is_told_to_people_only(void **state)
+{
+    struct company *place = *state;
+    submit(place, "webster", "secret plans");
+    json_t *answer = call(place, "manager.token", "GET", "/v1/agents", NULL);
+    const json_t *items = json_object_get(answer, "items");
+    assert_non_null(json_object_get(json_array_get(items, 0), "open"));
+    assert_null(json_object_get(json_array_get(items, 4), "open"));
+    assert_int_equal(json_get_int(json_array_get(items, 4), "queued", 0), 1);
+    json_decref(answer);
+    answer = call(place, "operator.token", "GET", "/v1/agents", NULL);
+    items = json_object_get(answer, "items");
+    assert_int_equal(json_array_size(json_object_get(json_array_get(items, 4), "open")), 1);
+    json_decref(answer);
+}
+
 static void sessions_of_others_need_the_right_to_ask_them(void **state)
 {
     struct company *place = *state;
@@ -416,6 +432,7 @@ int main(void)
         HUB_TEST(bad_wishes_are_answered_not_thrown),
         HUB_TEST(a_program_in_an_exec_asks_as_its_agent),
         HUB_TEST(an_agent_sees_its_own_and_all_below),
+        HUB_TEST(who_works_on_what_is_told_to_people_only),
         HUB_TEST(sessions_of_others_need_the_right_to_ask_them),
         HUB_TEST(a_reassigned_task_keeps_its_place),
         HUB_TEST(money_is_bounded_for_the_request_and_the_company),
