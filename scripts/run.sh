@@ -55,6 +55,13 @@ echo
 echo '$ hq ask manager "What did the kick-off decide? It is in brief.md"'
 "$hq" ask manager "What did the kick-off decide? It is in brief.md" --wait -C "$company"
 echo
+echo '$ hq ask manager "Which alloy should the bracket have, 6061 or 7075?"'
+"$hq" ask manager "Which alloy should the bracket have, 6061 or 7075?" --wait -C "$company"
+echo
+echo '$ hq task tree   # of that question: who was asked, by whom, and what came back'
+study=$("$hq" task list -C "$company" | awk '$3 == "manager" { print $1; exit }')
+"$hq" task tree "$study" -C "$company"
+echo
 echo '$ hq status'
 "$hq" status -C "$company"
 
@@ -65,7 +72,10 @@ Try, in another terminal:
   hq ask webster "What is the yield strength of 7075-T6?"
   hq ask auditor 'run \`wc -l *.md\`'
   hq task list
+  hq route "research on fatigue data"
+  hq usage --by agent
   hq logs manager
+  cat $company/workspaces/shared/project_log.md
   curl -s -H "Authorization: Bearer \$(cat $company/secrets/manager.hooks.token)" \\
        -d '{"message":"Where do we stand?"}' http://127.0.0.1:$base/hooks/agent
   kill -9 any process of it, and look at hq status again
