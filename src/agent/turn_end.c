@@ -12,9 +12,12 @@
 #include "channel/delivery.h"
 #include "config/config.h"
 
-/* What is to be delivered goes out with the batch that ends the task. */
+/* What is to be delivered goes out with the batch that ends the task. A cancel is told by the hub
+ * (hub/late.h): it knows whether the work only went to another agent. */
 static void add_delivery(struct turn *turn, const json_t *handoff)
 {
+    if (str_eq(turn->failure_class, "cancelled"))
+        return;
     const struct delivery delivery = {handoff, turn->failure_class, turn->failure_message,
                                       time_wall_ms()};
     json_t *effect = delivery_effect(turn->runtime->config, &turn->task, &delivery);

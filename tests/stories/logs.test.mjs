@@ -121,3 +121,23 @@ test('killed at each point around sending and writing: every event once, every l
   assert.deepEqual(lines.map((line) => /run\d+$/.exec(line)?.[0]).toSorted(), runs.map((_, i) => `run${i}`).toSorted(), 'each line once');
   await company.check();
 });
+
+test('work that a person gives to another agent is told once: how it ended there', async (t) => {
+  const receiver = await Receiver.open(t);
+  const company = await open(t, { env: secretsOf({ team: receiver }), change: deliverTo(receiver), script: [
+    { when: { model: 'webster', user: 'move me' }, delay: '600s', say: 'never seen' },
+    { when: { user: 'move me' }, say: 'moved and done' },
+    ...rules,
+  ] });
+  const { json } = await company.post('webster', { message: 'move me' });
+  await until('it is worked on', async () => (await company.task(json.runId)).task.state === 'working');
+  const moved = await company.api('POST', `/v1/tasks/${json.runId}/reassign`, { agent: 'nx-expert', request: 'r1' });
+  assert.equal(moved.status, 201, moved.text);
+  await until('the old one has ended', async () => (await company.task(json.runId)).task.state === 'cancelled');
+  await until('the new one is told', () => [...receiver.events.values()].some(({ data }) => data.text === 'moved and done'));
+  const cancelled = await company.post('webster', { message: 'move me' });
+  await until('it is worked on', async () => (await company.task(cancelled.json.runId)).task.state === 'working');
+  await company.api('POST', `/v1/tasks/${cancelled.json.runId}/cancel`, {});
+  await until('a cancel of running work is told', () => [...receiver.events.values()].some(({ data }) => data.task === cancelled.json.runId));
+  assert.equal(receiver.events.size, 2, 'the end of the old task is no news');
+});
