@@ -80,6 +80,7 @@ enum {
     LIMIT_EFFECT_FIRST_MS = 1000,        /* until the second attempt, then doubling … */
     LIMIT_EFFECT_WAIT_MS = 900000,       /* … up to this */
     LIMIT_GROUP_COMMIT = 64,             /* batches in one transaction */
+    LIMIT_PRIORITIES = 8,                /* 0 to 7; three are used, and each is a look per claim */
     LIMIT_AGEING_MS = 60000,             /* ready for so long per level: as urgent as the level above */
     LIMIT_BREAKER_FAILURES = 5,          /* of one agent in a row; then others are asked instead */
     LIMIT_BREAKER_FIRST_MS = 60000,      /* doubling with each opening that no success followed */

@@ -9,10 +9,7 @@
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
-enum {
-    CLAIM_PAGE = 16,  /* rows looked at once, at most: most are ready */
-    CLAIM_LEVELS = 8, /* priorities looked at; there are three */
-};
+enum { CLAIM_PAGE = 16 /* rows looked at once, at most: most are ready */ };
 
 /* One priority of an agent's unblocked queue, walked by rank, a page at a time. */
 struct level {
@@ -25,7 +22,7 @@ struct level {
 struct queue {
     const char *agent;
     size_t page;
-    struct level levels[CLAIM_LEVELS];
+    struct level levels[LIMIT_PRIORITIES];
     size_t count;
 };
 
@@ -46,7 +43,7 @@ static int queue_open(struct tx *tx, struct queue *queue)
     struct scan scan = queue_scan(queue);
     scan.low = value_int(INT64_MIN);
     scan.max = 1;
-    while (queue->count < CLAIM_LEVELS) {
+    while (queue->count < LIMIT_PRIORITIES) {
         struct level *level = &queue->levels[queue->count];
         *level = (struct level){0};
         int rc = tx_scan(tx, &scan, &level->page, &level->count);
@@ -97,8 +94,8 @@ static int level_head(struct tx *tx, const struct queue *queue, struct level *le
 /* *next: whose turn it is, taken out of the queue; NULL where nobody is ready. */
 static int queue_next(struct tx *tx, struct queue *queue, struct task **next)
 {
-    struct task *heads[CLAIM_LEVELS];
-    struct level *levels[CLAIM_LEVELS];
+    struct task *heads[LIMIT_PRIORITIES];
+    struct level *levels[LIMIT_PRIORITIES];
     size_t count = 0;
     *next = NULL;
     for (size_t i = 0; i < queue->count; i++) {

@@ -42,6 +42,10 @@ int submit_check(struct tx *tx, struct task *task)
     if (str_is_empty(task->agent))
         return tx_refuse(tx, LEDGER_REFUSED, "no_agent",
                          "Task %s names no agent; route it before it is submitted.", task->id);
+    if (task->priority < 0 || task->priority >= LIMIT_PRIORITIES)
+        return tx_refuse(tx, LEDGER_REFUSED, "bad_priority",
+                         "Task %s has the priority %lld; 0 (first) to %d (last) are taken.",
+                         task->id, (long long)task->priority, LIMIT_PRIORITIES - 1);
     if (!task->body_hash) {
         task_body_hash(task, hash);
         task->body_hash = arena_strdup(tx->arena, hash);

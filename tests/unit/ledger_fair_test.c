@@ -210,6 +210,28 @@ static void old_work_does_not_take_over(void **state)
     case_assert_clean(c);
 }
 
+static void there_are_so_many_priorities(void **state)
+{
+    struct ledger_case *c = *state;
+    const int64_t bad[] = {-1, LIMIT_PRIORITIES, INT64_MIN, INT64_MAX};
+    char id[16];
+    case_register(c, "boss", "n1");
+    for (int i = 0; i < 4; i++) {
+        struct task task = {.id = "t-bad", .agent = "boss", .priority = bad[i]};
+        assert_int_equal(case_op(c, (struct op){.type = OP_SUBMIT, .task = &task}), LEDGER_REFUSED);
+        assert_string_equal(c->outcome.code, "bad_priority");
+    }
+    for (int i = LIMIT_PRIORITIES - 1; i >= 0; i--) {
+        snprintf(id, sizeof(id), "t-%d", i);
+        submit(c, id, NULL, i);
+    }
+    for (int i = 0; i < LIMIT_PRIORITIES; i++) {
+        snprintf(id, sizeof(id), "t-%d", i);
+        case_claim_id(c, "boss", "n1", id);
+    }
+    case_assert_clean(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +243,7 @@ int main(void)
         CASE(many_that_are_not_due_are_passed),
         CASE(the_less_urgent_grow_old),
         CASE(old_work_does_not_take_over),
+        CASE(there_are_so_many_priorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
