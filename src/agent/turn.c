@@ -107,7 +107,8 @@ static void set_clock(struct turn *turn, const json_t *claimed)
     turn->clock_ahead = now - time_boot_ms();
 }
 
-/* What the agent may use is cut by what whoever gave the task granted for it. */
+/* What the agent may use is cut by what whoever gave the task granted for it. A copy: turns of other
+ * threads count references to the same catalogue. */
 static void set_tools(struct turn *turn)
 {
     size_t i;
@@ -126,7 +127,7 @@ static void set_tools(struct turn *turn)
     json_array_foreach (turn->runtime->tools, i, tool)
         if (!turn->grant ||
             tool_is_allowed(tool_find(json_get_text(tool, "name", "")), turn->grant))
-            json_array_append(turn->tools, tool);
+            json_array_append_new(turn->tools, json_deep_copy(tool));
     json_decref(grant);
 }
 
