@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "hub/api.h"
 #include "hub/track.h"
+#include "wire/handoff.h"
 
 /* One operation being read: where it comes from and where it goes. */
 struct reading {
@@ -123,17 +124,14 @@ static int read_park(struct reading *reading)
 
 static int read_finish(struct reading *reading)
 {
-    static const char *const statuses[] = {"complete", "partial", "blocked", "failed", NULL};
+    const char *failure_class = json_get_text(reading->json, "failure_class", NULL);
     void *row;
-    if (read_row(reading, &handoff_record, "handoff", &row) < 0)
+    if (read_row(reading, &handoff_record, "handoff", &row) < 0 ||
+        handoff_check_content(row, failure_class, reading->err) < 0)
         return -1;
-    struct handoff *handoff = row;
-    if (!str_in(handoff->status, statuses))
-        return err_set(reading->err, "bad_request",
-                       "handoff.status is complete, partial, blocked or failed");
     reading->op->type = OP_FINISH;
-    reading->op->finish.handoff = handoff;
-    reading->op->finish.failure_class = json_get_text(reading->json, "failure_class", NULL);
+    reading->op->finish.handoff = row;
+    reading->op->finish.failure_class = failure_class;
     reading->op->finish.failure_message = json_get_text(reading->json, "failure_message", NULL);
     return 0;
 }

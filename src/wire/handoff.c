@@ -139,3 +139,19 @@ int handoff_check(const json_t *document, struct err *err)
     buf_fini(&findings);
     return rc;
 }
+
+int handoff_check_content(const struct handoff *handoff, const char *failure_class, struct err *err)
+{
+    struct handoff content = *handoff;
+    const char *class = failure_class;
+    if (!class && (str_eq(content.status, "blocked") || str_eq(content.status, "failed")))
+        class = content.status; /* as the ledger will */
+    content.task = "t-0";
+    content.run_id = "t-0/0";
+    content.agent = content.caller = "somebody";
+    content.result = NULL; /* any JSON; it may be large */
+    json_t *document = handoff_to_json(&content, class, NULL);
+    int rc = handoff_check(document, err);
+    json_decref(document);
+    return rc;
+}

@@ -21,4 +21,8 @@ json_t *handoff_to_json(const struct handoff *handoff, const char *failure_class
  * that we do not know are let pass: later versions of hq add some. */
 int handoff_check(const json_t *document, struct err *err);
 
+/* Is what a worker wants to hand over well-formed? Looks at what is the worker's word (status,
+ * confidence, artefacts …), not at the envelope, which the ledger writes. As handoff_check(). */
+int handoff_check_content(const struct handoff *handoff, const char *failure_class, struct err *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -114,6 +115,33 @@ static void what_is_made_today_is_a_handoff(void **state)
     json_decref(document);
 }
 
+static void what_a_worker_hands_over_is_looked_at(void **state)
+{
+    static const struct {
+        struct handoff handoff;
+        const char *failure_class;
+        bool good;
+    } cases[] = {
+        {{.status = "complete", .result = "1"}, NULL, true},
+        {{.status = "blocked"}, NULL, true},
+        {{.status = "failed"}, "malformed", true},
+        {{.status = "failed"}, "tired", false},
+        {{.status = "done"}, NULL, false},
+        {{.result = "1"}, NULL, false},
+        {{.status = "complete", .confidence = "sure"}, NULL, false},
+        {{.status = "complete", .artefacts = "[]"}, NULL, true},
+        {{.status = "complete", .artefacts = "[{\"name\":\"a\"}]"}, NULL, false},
+        {{.status = "complete", .artefacts = "{}"}, NULL, false},
+        {{.status = "complete", .usage = "7"}, NULL, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct err err = {0};
+        int rc = handoff_check_content(&cases[i].handoff, cases[i].failure_class, &err);
+        if ((rc == 0) != cases[i].good)
+            fail_msg("case %zu: %s", i, err.message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +149,7 @@ int main(void)
         cmocka_unit_test(what_is_no_handoff_is_refused),
         cmocka_unit_test(refusals_name_the_field),
         cmocka_unit_test(what_is_made_today_is_a_handoff),
+        cmocka_unit_test(what_a_worker_hands_over_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
