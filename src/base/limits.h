@@ -74,7 +74,6 @@ enum {
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
     LIMIT_ROUTE_TEXT = 8192,             /* bytes of a text whose words choose an agent */
     LIMIT_CHAIN_TASKS = 300,             /* waiting tasks that status follows: each is some reads */
-    LIMIT_PATH = 64,                     /* tasks above one another: config allows 16 levels */
     LIMIT_QUEUE_PER_AGENT = 10000,       /* then 503/75: back-pressure, nothing dropped */
     LIMIT_EFFECT_ATTEMPTS = 20,          /* then a delivery is dead: after about three hours */
     LIMIT_EFFECT_FIRST_MS = 1000,        /* until the second attempt, then doubling … */

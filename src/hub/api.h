@@ -89,7 +89,7 @@ int api_handoff(struct hub *hub, struct handoff *handoff, struct arena *arena, s
 
 /* May the caller see this task? People all, a door what it made, an agent what it made, what it
  * works on, and everything below that. */
-bool api_may_read(struct hub *hub, struct http_request *request, const struct task *task);
+bool api_may_read(struct http_request *request, const struct task *task);
 
 /* Loads the task whose id is, or alone starts with, `prefix`, if the caller may read it.
  * HTTP_PASS: found; else *response holds the answer. */

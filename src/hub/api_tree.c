@@ -59,7 +59,7 @@ static int add_tasks(struct hub *hub, struct http_request *request, const char *
         return -1;
     for (size_t i = 0; i < count; i++) {
         const struct task *task = &((struct task *)rows)[i];
-        if (!api_may_read(hub, request, task))
+        if (!api_may_read(request, task))
             continue;
         json_t *item = tree_item(hub, task, &request->arena, err);
         if (!item)

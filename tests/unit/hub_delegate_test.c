@@ -19,6 +19,24 @@ struct turn {
     int64_t fence;
 };
 
+/* The same of a task whose tools are `tools` at most. */
+static struct turn begin_granted(struct company *place, const char *agent, const char *tools)
+{
+    struct turn turn = {.place = place, .agent = agent};
+    turn.token = arena_printf(&place->arena, "%s.token", agent);
+    json_t *answer =
+        call(place, "operator.token", "POST", "/v1/tasks",
+             arena_printf(&place->arena,
+                          "{\"agent\":\"%s\",\"instruction\":\"x\",\"key\":\"g\",\"tools\":%s}",
+                          agent, tools));
+    assert_int_equal(place->status, 201);
+    turn.task = arena_strdup(&place->arena,
+                             json_get_text(json_object_get(answer, "task"), "id", ""));
+    json_decref(answer);
+    turn.fence = claim(place, agent);
+    return turn;
+}
+
 static struct turn begin(struct company *place, const char *agent)
 {
     struct turn turn = {.place = place, .agent = agent};
@@ -197,6 +215,39 @@ static const char *asking(const struct turn *turn, int64_t fence, const char *ke
                         "{\"kind\":\"delegation\",\"parent\":\"%s\",\"fence\":%lld,\"key\":\"%s\","
                         "\"agent\":\"%s\",\"instruction\":\"do %s\"}",
                         turn->task, (long long)fence, key, agent, key);
+}
+
+static void grants_only_narrow_on_the_way_down(void **state)
+{
+    struct company *place = *state;
+    struct turn bound = begin_granted(place, "manager", "[\"read\",\"exec\"]");
+    json_decref(delegate(&bound, "\"agent\":\"webster\",\"instruction\":\"x\""));
+    json_t *one = call_of(&bound);
+    const json_t *response = json_object_get(one, "response");
+    assert_string_equal(json_get_text(response, "code", ""), "grant");
+    assert_string_equal(json_get_text(response, "text", ""),
+                        "this task was given no right to delegate: do the work yourself");
+    json_decref(one);
+    company_teardown(state);
+    assert_int_equal(company_setup(state), 0);
+    place = *state;
+    struct turn some = begin_granted(place, "manager", "[\"read\",\"delegate\"]");
+    const char *more = arena_printf(
+        &place->arena,
+        "{\"kind\":\"delegation\",\"parent\":\"%s\",\"fence\":%lld,\"key\":\"k\","
+        "\"agent\":\"webster\",\"instruction\":\"x\",\"tools\":[\"read\",\"exec\"]}",
+        some.task, (long long)some.fence);
+    expect(place, some.token, "POST", "/v1/tasks", more, 403, "grant");
+    json_decref(delegate(&some, "\"agent\":\"webster\",\"instruction\":\"x\""));
+    one = call_of(&some);
+    json_t *row = call(place, "operator.token", "GET",
+                       arena_printf(&place->arena, "/v1/tasks/%s", json_get_text(one, "child", "")),
+                       NULL);
+    const json_t *grant = json_object_get(json_object_get(row, "task"), "grant");
+    assert_string_equal(json_print(&place->arena, json_object_get(grant, "tools")),
+                        "[\"read\",\"delegate\"]");
+    json_decref(row);
+    json_decref(one);
 }
 
 static void a_program_in_an_exec_asks_as_its_agent(void **state)
@@ -430,6 +481,7 @@ int main(void)
         HUB_TEST(a_capability_is_routed_and_the_decision_kept),
         HUB_TEST(who_may_not_is_told_who_may),
         HUB_TEST(bad_wishes_are_answered_not_thrown),
+        HUB_TEST(grants_only_narrow_on_the_way_down),
         HUB_TEST(a_program_in_an_exec_asks_as_its_agent),
         HUB_TEST(an_agent_sees_its_own_and_all_below),
         HUB_TEST(who_works_on_what_is_told_to_people_only),
