@@ -52,8 +52,9 @@ static int read_intend(struct reading *reading)
     const json_t *reserve = json_object_get(reading->json, "reserve");
     reading->op->reserve.micro_usd = json_get_int(reserve, "micro_usd", 0);
     reading->op->reserve.tokens = json_get_int(reserve, "tokens", 0);
-    if (reading->op->reserve.micro_usd < 0 || reading->op->reserve.tokens < 0)
-        return err_set(reading->err, "bad_request", "reserve is 0 or more");
+    if (reading->op->reserve.micro_usd < -1 || reading->op->reserve.tokens < 0)
+        return err_set(reading->err, "bad_request",
+                       "reserve is 0 or more, and -1 micro_usd where there is no price");
     if (!prompt)
         return 0;
     if (ledger_blob_put(reading->hub->ledger, prompt, strlen(prompt), hex, reading->err) < 0)

@@ -257,13 +257,36 @@ static int reserve_refuse(struct tx *tx, const struct task *task, const struct b
     return event_append(tx, task->id, "budget.refused", body);
 }
 
+/* A call without a price can be held to no limit in dollars. */
+static int unpriced_refuse(struct tx *tx, const struct task *task, const char **refused)
+{
+    struct budget row;
+    bool found;
+    int rc = chain_short(tx, task->budget, USD, INT64_MAX, &row, &found);
+    if (rc || !found)
+        return rc;
+    *refused = arena_printf(tx->arena,
+                            "%s has a limit in dollars, %s, and this model has no price: it is not "
+                            "asked. Give its provider a price in hq.yaml.",
+                            level_name(tx, task, owner_of(tx, &row)),
+                            print_sum(tx, USD, row.limit_value));
+    json_t *body = json_pack("{s:I,s:b}", "limit", (json_int_t)row.limit_value, "unpriced", 1);
+    json_set_text(body, "budget", row.id);
+    return event_append(tx, task->id, "budget.refused", body);
+}
+
 int budget_reserve(struct tx *tx, struct task *task, struct amount asked, const char **refused)
 {
     struct booking booking = {.reserved = sums_of(asked)};
     *refused = NULL;
+    if (task->budget && asked.micro_usd < 0) {
+        int rc = unpriced_refuse(tx, task, refused);
+        if (rc || *refused)
+            return rc;
+    }
     for (int unit = 0; unit < UNITS; unit++)
         if (booking.reserved.of[unit] < 0)
-            booking.reserved.of[unit] = 0; /* -1: it has no price */
+            booking.reserved.of[unit] = 0;
     if (!task->budget || !sums_any(booking.reserved))
         return 0;
     for (int unit = 0; unit < UNITS; unit++) {

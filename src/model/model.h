@@ -98,7 +98,7 @@ struct model *models_get(struct models *models, const char *reference, const cha
                          struct err *err);
 
 /* What a call may cost at most, counted before it: a third of its bytes (prompt, messages, tools) as
- * tokens, and the provider's output limit; 0 micro-USD where it has no price. */
+ * tokens, and the provider's output limit; -1 micro-USD where it has no price. */
 struct model_reserve {
     int64_t tokens, micro_usd;
 };

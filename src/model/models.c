@@ -147,9 +147,9 @@ struct model_reserve models_reserve(struct models *models, const char *reference
     const struct config_model *config = find(models, reference);
     struct model_usage usage = {.in = (int64_t)(bytes / BYTES_PER_TOKEN) + 1};
     usage.out = config && config->max_tokens > 0 ? config->max_tokens : OUTPUT_DEFAULT;
-    int64_t price = config ? price_of(config, &usage) : 0;
+    int64_t price = config ? price_of(config, &usage) : -1;
     return (struct model_reserve){.tokens = usage.in + usage.out,
-                                  .micro_usd = price > 0 ? price : 0};
+                                  .micro_usd = price};
 }
 
 int64_t models_cost(struct models *models, const char *reference, const struct model_usage *usage)

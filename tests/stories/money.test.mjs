@@ -156,3 +156,15 @@ test('who fails again and again is left alone, until it succeeds', async (t) => 
   assert.equal((await events(company, 'system')).at(-1).type, 'agent.breaker_closed');
   await company.check();
 });
+
+test('a model without a price is not asked where dollars are limited', async (t) => {
+  const company = await open(t, (config) => {
+    config.models.gift = { api: 'script', file: 'script.yaml' };
+    config.budget = { usd: 2, per: 'day' };
+  });
+  const { json } = await company.api('POST', '/v1/tasks', { agent: 'webster', kind: 'ask', key: 'gift', instruction: 'hello', model: 'gift/webster' });
+  const { task } = (await company.api('GET', `/v1/tasks/${json.task.id}?wait_ms=20000`)).json;
+  assert.equal(task.failure_class, 'budget');
+  assert.match(task.failure_message, /limit in dollars, \$2\.0000, and this model has no price/);
+  await checkBooks(company);
+});

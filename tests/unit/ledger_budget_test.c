@@ -229,7 +229,7 @@ static void a_dropped_call_costs_nothing(void **state)
 static void what_has_no_price_counts_tokens(void **state)
 {
     struct ledger_case *c = *state;
-    int64_t fence = begin_root(c, "t-1", (struct amount){0, 100}, (struct amount){-1, -1});
+    int64_t fence = begin_root(c, "t-1", (struct amount){-1, 100}, (struct amount){-1, -1});
     assert_int_equal(case_reserve(c, "t-1", fence, 1, (struct amount){-1, 60}), LEDGER_OK);
     assert_string_equal(c->outcome.state, TASK_WORKING);
     case_answer(c, "t-1", fence, 1, (struct amount){-1, 60});
@@ -240,6 +240,10 @@ static void what_has_no_price_counts_tokens(void **state)
     case_answer(c, "t-2", fence, 1, (struct amount){-1, 40}); /* it had one: the worst is booked */
     assert_row(c, "t-2/usd", 0, 70);
     assert_row(c, "t-2/tokens", 0, 40);
+    fence = begin_root(c, "t-3", (struct amount){100, 100}, (struct amount){-1, -1});
+    case_reserve(c, "t-3", fence, 1, (struct amount){-1, 60}); /* dollars are limited: not asked */
+    assert_string_equal(c->outcome.state, TASK_FAILED);
+    assert_string_equal(case_task(c, "t-3")->failure_class, "budget");
     case_assert_books(c);
     case_assert_clean(c);
 }
