@@ -40,6 +40,27 @@ static enum http_verdict already_ended(struct http_request *request, struct http
                       "task %s has already ended (%s); nothing was changed", task->id, task->state);
 }
 
+static struct event note_event(const char *task, const char *text, struct arena *arena)
+{
+    json_t *words = json_object();
+    json_set_text(words, "text", text);
+    struct event event = {.stream = task, .type = "task.note", .body = json_print(arena, words)};
+    json_decref(words);
+    return event;
+}
+
+/* Why it is cancelled, where the body says so; it is kept as a note. */
+static const char *reason_of(struct http_request *request)
+{
+    const char *reason = NULL;
+    json_t *body = request->body_len ? json_parse(request->body, request->body_len, NULL) : NULL;
+    const char *text = json_get_text(body, "reason", NULL);
+    if (!str_is_blank(text))
+        reason = arena_memdup(&request->arena, text, str_utf8_cut(text, strlen(text), NOTE_BYTES));
+    json_decref(body);
+    return reason;
+}
+
 enum http_verdict api_task_cancel(void *ctx, struct http_request *request,
                                   struct http_response *response)
 {
@@ -50,8 +71,14 @@ enum http_verdict api_task_cancel(void *ctx, struct http_request *request,
     enum http_verdict verdict = task_to_cancel(hub, request, response, &task);
     if (verdict != HTTP_PASS)
         return verdict;
-    struct op op = {.type = OP_CANCEL, .task_id = task.id, .cancel = {.reason = "cancelled"}};
-    struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
+    const char *reason = reason_of(request);
+    struct event note = note_event(task.id, reason, &request->arena);
+    struct op ops[] = {
+        {.type = OP_CANCEL, .task_id = task.id, .cancel = {.reason = "cancelled"}},
+        {.type = OP_EVENT, .event = &note},
+    };
+    struct batch batch = {
+        .actor = api_caller(request)->name, .ops = ops, .count = reason ? 2 : 1};
     if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
         return api_unavailable(request, response, &err);
     if (outcome.status == LEDGER_CONFLICT)
@@ -191,13 +218,9 @@ enum http_verdict api_task_note(void *ctx, struct http_request *request,
     if (str_is_blank(text) || strlen(text) > NOTE_BYTES)
         return api_refuse(request, response, 400, "bad_request",
                           "a note is a \"text\" of 1 to %d bytes", NOTE_BYTES);
-    json_t *words = json_object();
-    json_set_text(words, "text", text);
-    struct event event = {
-        .stream = task.id, .type = "task.note", .body = json_print(&request->arena, words)};
+    struct event event = note_event(task.id, text, &request->arena);
     struct op op = {.type = OP_EVENT, .event = &event};
     struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
-    json_decref(words);
     if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
         return api_unavailable(request, response, &err);
     return outcome.status == LEDGER_OK

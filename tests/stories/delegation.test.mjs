@@ -128,6 +128,7 @@ test('task_wait ends at its time and at the first of several; task_cancel stops 
   assert.match(late, /"state":"(working|queued)"/);
   assert.match((await company.ask('manager', `stop ${long.id}`)).task.result.result, /stopped/);
   await until('stopped', async () => (await company.task(long.id)).task.state === 'cancelled');
+  assert.match(JSON.stringify((await company.api('GET', `/v1/events?stream=${long.id}`)).json), /no need/, 'and why');
   const foreign = (await company.hq('ask', 'webster', 'forever', '--no-wait', '--json')).json.task;
   const unseen = (await company.ask('manager', `wait 1s for ${foreign.id}`)).task.result.result;
   assert.doesNotMatch(unseen, /timed_out/);
