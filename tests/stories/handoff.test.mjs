@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -27,7 +28,7 @@ const script = [
   { when: { user: 'report misfit', step: 0 }, say: '', call: report({ status: 'complete', result: { facts: [] } }) },
   { when: { user: 'report misfit', step: 1, failed: true, contains: '/facts: must have at least 1 items, not 0' }, say: '', call: report({ status: 'complete', result: good }) },
   { when: { user: 'report slowly', step: 0 }, say: '', delay: '2s', call: report({ status: 'complete', result: 'the right one' }) },
-  { when: { user: 'report dollar', step: 0 }, say: '', call: report({ status: 'complete', result: { $blob: '0'.repeat(64) } }) },
+  { when: { user: 'report dollar', step: 0 }, say: '', call: report({ status: 'complete', result: { $blob: sha256(JSON.stringify('top secret')) } }) },
   { when: { user: 'json then told', contains: 'never' }, say: 'x' },
   { when: { user: '/^\\[hq\\] The result does not fit/', system: 'mends' }, say: JSON.stringify(good) },
   { when: { user: '/^\\[hq\\] The result does not fit/' }, say: 'still no JSON' },
@@ -55,7 +56,7 @@ async function ended(company, agent, instruction, more) {
 
 async function open(t, options = {}) {
   const company = await Company.open(t, { agents: 2, script, ...options });
-  writeFileSync(join(company.workspace('tech-lead'), 'SOUL.md'), '# SOUL.md\n\nThis agent mends what it is told.\n');
+  if (options.agents !== 1) writeFileSync(join(company.workspace('tech-lead'), 'SOUL.md'), '# SOUL.md\n\nThis agent mends what it is told.\n');
   return company;
 }
 
@@ -202,6 +203,20 @@ test('the second chance is not given twice when the gateway dies in between', as
   await company.check();
 });
 
+for (const point of ['tool.report.upload#1', 'client.receive.after#2', 'turn.tool.after#1', 'turn.report.after#2'])
+  test(`a death at ${point} changes nothing of a report`, async (t) => {
+    const points = mkdtempSync(join(tmpdir(), 'hq-points-'));
+    t.after(() => rmSync(points, { recursive: true, force: true }));
+    const company = await open(t, { agents: 1, env: { HQ_CRASH_DIR: points, HQ_CRASH_AT: `gateway-manager/${point}` } });
+    writeFileSync(join(company.workspace('manager'), 'a.txt'), 'short\n');
+    const { task, handoff, calls } = await ended(company, 'manager', 'report lies');
+    assert.ok(readdirSync(points).some((name) => name.startsWith('fired.')), 'the gateway died');
+    assert.equal(task.state, 'done', task.failure_message);
+    assert.deepEqual(handoff.artefacts, [{ name: 'a.txt', type: 'text/plain', size: 6, sha256: sha256('short\n') }]);
+    assert.equal(calls.filter((call) => call.name === 'report').length, 1);
+    await company.check();
+  });
+
 test('a schema that could not be held to is refused by name', async (t) => {
   const company = await open(t);
   for (const [bad, part] of [
@@ -264,8 +279,10 @@ for (const [size, what] of [[5 << 20, /more than 4194304 bytes/], [7 << 20, /byt
 
 test('no result names a blob of others', async (t) => {
   const company = await open(t);
+  const stored = await company.api('PUT', '/v1/blobs', 'top secret');
+  assert.equal(stored.json.sha256, sha256(JSON.stringify('top secret')));
   const dollar = await ended(company, 'manager', 'report dollar');
-  assert.deepEqual(dollar.handoff.result, { $blob: '0'.repeat(64) });
+  assert.deepEqual(dollar.handoff.result, { $blob: stored.json.sha256 });
   await company.check();
 });
 
