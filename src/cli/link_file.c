@@ -9,21 +9,8 @@
 #include "base/arena.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cli/link.h"
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t put = write(fd, bytes, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
 
 /* The text under a temporary name, on disk. */
 static int put_temporary(int dir, const char *temporary, const char *text)
@@ -31,7 +18,7 @@ static int put_temporary(int dir, const char *temporary, const char *text)
     int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return -1;
-    int rc = write_all(fd, text, strlen(text));
+    int rc = file_write(fd, text, strlen(text));
     rc = rc == 0 ? fsync(fd) : rc;
     int saved = errno;
     close(fd);

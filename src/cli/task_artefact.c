@@ -1,5 +1,4 @@
 /* hq task artefact: fetches a file that a task handed over, and checks that it is the one. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -32,24 +32,13 @@ static const json_t *find_artefact(const json_t *answer, const char *name)
     return NULL;
 }
 
-static int write_whole(int fd, const struct buf *bytes)
-{
-    for (size_t at = 0; at < bytes->len;) {
-        ssize_t put = write(fd, bytes->bytes + at, bytes->len - at);
-        if (put < 0 && errno != EINTR)
-            return -1;
-        at += put > 0 ? (size_t)put : 0;
-    }
-    return 0;
-}
-
 /* A file that is there is left alone: it may be somebody's work. */
 static int write_out(const char *path, const struct buf *bytes, struct err *err)
 {
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : STDOUT_FILENO;
     if (fd < 0)
         return err_errno(err, "no_file", "%s cannot be made", path);
-    int rc = write_whole(fd, bytes);
+    int rc = file_write(fd, bytes->bytes, bytes->len);
     if (path && close(fd) < 0)
         rc = -1;
     return rc < 0 ? err_errno(err, "no_file", "cannot write %s", path ? path : "the output") : 0;

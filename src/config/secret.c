@@ -9,26 +9,13 @@
 
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "config/secret.h"
 #include "config/values.h"
 
 enum { SECRET_MAX = 16384, TOKEN_DIGITS = 64 };
-
-static int write_whole(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, bytes, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
 
 /* Writes a token under a name of its own and links it into place: a file that is there is whole,
  * even after a death in between. Returns 1, or 0 where another process was first. */
@@ -43,7 +30,7 @@ static int make_token(int dir, const char *name, struct err *err)
     int fd = openat(dir, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_errno(err, "secret", "the token %s cannot be made", name);
-    if (fchmod(fd, 0600) < 0 || write_whole(fd, token, TOKEN_DIGITS + 1) < 0 || fsync(fd) < 0) {
+    if (fchmod(fd, 0600) < 0 || file_write(fd, token, TOKEN_DIGITS + 1) < 0 || fsync(fd) < 0) {
         err_errno(err, "secret", "the token %s cannot be written", name);
     } else {
         crash_point("config.token.before");

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -47,20 +48,6 @@ static int sync_folder_of(const char *path, struct arena *arena)
     return rc;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, bytes, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -1;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
-
 /* Replaces the cursor as a whole. */
 static int save(struct journal *journal, int64_t next, const struct pending *pending,
                 struct err *err)
@@ -79,7 +66,7 @@ static int save(struct journal *journal, int64_t next, const struct pending *pen
     const char *text = json_print(&arena, cursor);
     crash_point("chronicle.cursor.before");
     int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc = -1;
-    if (fd >= 0 && write_all(fd, text, strlen(text)) == 0 && fsync(fd) == 0 &&
+    if (fd >= 0 && file_write(fd, text, strlen(text)) == 0 && fsync(fd) == 0 &&
         rename(draft, path) == 0 && sync_folder_of(path, &arena) == 0)
         rc = 0;
     else
@@ -116,7 +103,7 @@ static int open_file(const struct journal *journal, size_t i, struct stat *info,
 static int append(int fd, const char *text, size_t len, struct err *err)
 {
     crash_point("chronicle.append.before");
-    int rc = write_all(fd, text, len) == 0 && fsync(fd) == 0
+    int rc = file_write(fd, text, len) == 0 && fsync(fd) == 0
                  ? 0
                  : err_errno(err, "journal", "the log cannot be written");
     crash_point("chronicle.append.after");

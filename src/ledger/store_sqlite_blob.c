@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -50,20 +51,6 @@ static int fsync_folder(struct store_sqlite *sqlite, const char *path)
     return result;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t done = write(fd, bytes, len);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return -1;
-        bytes += done;
-        len -= (size_t)done;
-    }
-    return 0;
-}
-
 static int write_temporary(struct store_sqlite *sqlite, const char *path, const void *bytes,
                            size_t len)
 {
@@ -71,7 +58,7 @@ static int write_temporary(struct store_sqlite *sqlite, const char *path, const 
     int fd = openat(sqlite->dir_fd, path, flags, 0600);
     if (fd < 0)
         return -1;
-    int result = write_all(fd, bytes, len) < 0 || fsync(fd) < 0 ? -1 : 0;
+    int result = file_write(fd, bytes, len) < 0 || fsync(fd) < 0 ? -1 : 0;
     int number = errno;
     close(fd);
     errno = number;

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/config.h"
@@ -23,20 +24,6 @@ static void wish_path(const struct config *config, const char *name, enum runfil
 {
     static const char *const verbs[] = {"down", "restart", "retry", "reload"};
     snprintf(path, PATH_MAX, "%s/run/%s.%s", config->state, name, verbs[verb]);
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, text, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        text += n;
-        len -= (size_t)n;
-    }
-    return 0;
 }
 
 static int sync_folder(const char *path)
@@ -58,7 +45,7 @@ static int replace_file(const char *path, const char *text, bool durable, struct
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_errno(err, "unwritable_state", "cannot write %s", temporary);
-    int rc = write_all(fd, text, strlen(text));
+    int rc = file_write(fd, text, strlen(text));
     if (rc == 0 && durable)
         rc = fsync(fd);
     if (close(fd) == 0 && rc == 0)

@@ -11,6 +11,7 @@
 
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "tool/folder.h"
 #include "tool/tool.h"
@@ -214,17 +215,6 @@ static int parent_open(const struct spot *spot, struct arena *arena, const char 
     return fd < 0 ? spot_refuse(spot, err) : fd;
 }
 
-static int write_all(int fd, const struct buf *content)
-{
-    for (size_t at = 0; at < content->len;) {
-        ssize_t put = write(fd, content->bytes + at, content->len - at);
-        if (put < 0 && errno != EINTR)
-            return -1;
-        at += put > 0 ? (size_t)put : 0;
-    }
-    return 0;
-}
-
 /* A file of that name and content beside the target, on disk. */
 static int temp_write(int parent, const char *temp, mode_t mode, const struct buf *content)
 {
@@ -232,7 +222,7 @@ static int temp_write(int parent, const char *temp, mode_t mode, const struct bu
     int fd = openat(parent, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0)
         return -1;
-    int rc = write_all(fd, content);
+    int rc = file_write(fd, content->bytes, content->len);
     if (rc == 0 && mode)
         rc = fchmod(fd, mode & 0777);
     if (rc == 0)
