@@ -24,6 +24,14 @@ void map_fini(struct map *map)
     *map = (struct map){0};
 }
 
+void map_free(struct map *map)
+{
+    for (size_t i = 0; i < map->cap; i++)
+        if (map->slots[i].key)
+            free(map->slots[i].value);
+    map_fini(map);
+}
+
 /* Returns the slot that holds key, or the first free one on its way. */
 static struct map_slot *map_find(const struct map *map, const char *key)
 {

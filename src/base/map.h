@@ -16,6 +16,7 @@ struct map {
 };
 
 void map_fini(struct map *map); /* frees keys and table, not values */
+void map_free(struct map *map); /* values, too, each with free(); the map is empty then */
 
 /* Stores value (not NULL) under key; returns the value that was there before, or NULL. */
 void *map_put(struct map *map, const char *key, void *value);

@@ -30,13 +30,9 @@ struct track *track_open(void)
 
 void track_close(struct track *track)
 {
-    const char *key;
-    void *ends;
     if (!track)
         return;
-    for (size_t at = 0; map_next(&track->agents, &at, &key, &ends);)
-        free(ends);
-    map_fini(&track->agents);
+    map_free(&track->agents);
     pthread_mutex_destroy(&track->mutex);
     free(track);
 }

@@ -22,15 +22,6 @@ struct fair_queue {
     size_t prune_at;
 };
 
-static void map_free(struct map *map)
-{
-    const char *key;
-    void *value;
-    for (size_t at = 0; map_next(map, &at, &key, &value);)
-        free(value);
-    map_fini(map);
-}
-
 void fair_fini(struct fair *fair)
 {
     const char *key;

@@ -25,15 +25,6 @@ void leases_init(struct leases *leases)
     pthread_mutex_init(&leases->mutex, NULL);
 }
 
-static void map_free(struct map *map)
-{
-    const char *key;
-    void *value;
-    for (size_t at = 0; map_next(map, &at, &key, &value);)
-        free(value);
-    map_fini(map);
-}
-
 void leases_fini(struct leases *leases)
 {
     map_free(&leases->by_task);

@@ -469,22 +469,13 @@ void store_mem_reopen(struct store *store)
     memset(mem_of(store)->faults, 0, sizeof(mem_of(store)->faults));
 }
 
-static void free_rows(struct map *map)
-{
-    const char *key;
-    void *row;
-    for (size_t at = 0; map_next(map, &at, &key, &row);)
-        free(row);
-    map_fini(map);
-}
-
 void store_mem_free(struct store *store)
 {
     struct store_mem *mem = mem_of(store);
     mem_rollback(store);
     for (size_t i = 0; i < schema_table_count; i++)
-        free_rows(&mem->tables[i]);
-    free_rows(&mem->blobs);
+        map_free(&mem->tables[i]);
+    map_free(&mem->blobs);
     free(mem->tables);
     free(mem->log);
     free(mem);

@@ -1,6 +1,5 @@
 /* Counters per agent and state. */
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,11 +14,7 @@ void tally_init(struct tally *tally)
 
 void tally_fini(struct tally *tally)
 {
-    const char *agent;
-    void *counts;
-    for (size_t at = 0; map_next(&tally->agents, &at, &agent, &counts);)
-        free(counts);
-    map_fini(&tally->agents);
+    map_free(&tally->agents);
     pthread_mutex_destroy(&tally->mutex);
 }
 

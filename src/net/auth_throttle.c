@@ -25,20 +25,11 @@ struct auth_throttle *auth_throttle_open(void)
     return throttle;
 }
 
-static void throttle_clear(struct auth_throttle *throttle)
-{
-    const char *address;
-    void *value;
-    for (size_t at = 0; map_next(&throttle->addresses, &at, &address, &value);)
-        free(value);
-    map_fini(&throttle->addresses);
-}
-
 void auth_throttle_close(struct auth_throttle *throttle)
 {
     if (!throttle)
         return;
-    throttle_clear(throttle);
+    map_free(&throttle->addresses);
     pthread_mutex_destroy(&throttle->mutex);
     free(throttle);
 }
@@ -50,7 +41,7 @@ int auth_throttle_fail(struct auth_throttle *throttle, const char *address)
     struct failures *failures = map_get(&throttle->addresses, address);
     if (!failures) {
         if (throttle->addresses.count >= LIMIT_AUTH_ADDRESSES)
-            throttle_clear(throttle);
+            map_free(&throttle->addresses);
         failures = mem_zalloc(sizeof(*failures));
         map_put(&throttle->addresses, address, failures);
     }
