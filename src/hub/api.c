@@ -63,6 +63,16 @@ enum http_verdict api_unavailable(struct http_request *request, struct http_resp
     return http_error(request, response, 503, err);
 }
 
+enum http_verdict api_apply(struct hub *hub, struct http_request *request,
+                            struct http_response *response, struct op *op, struct outcome *outcome)
+{
+    struct err err;
+    struct batch batch = {.actor = api_caller(request)->name, .ops = op, .count = 1};
+    if (ledger_apply(hub->ledger, &batch, outcome, &err) < 0)
+        return api_unavailable(request, response, &err);
+    return HTTP_PASS;
+}
+
 enum http_verdict api_outcome(struct http_request *request, struct http_response *response,
                               const struct outcome *outcome)
 {

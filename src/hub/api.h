@@ -47,6 +47,12 @@ enum http_verdict api_unavailable(struct http_request *request, struct http_resp
 enum http_verdict api_outcome(struct http_request *request, struct http_response *response,
                               const struct outcome *outcome);
 
+/* Commits one operation in the caller's name; blocks until it is on disk. HTTP_PASS: *outcome says
+ * what came of it; else *response holds the 503. */
+enum http_verdict api_apply(struct hub *hub, struct http_request *request,
+                            struct http_response *response, struct op *op,
+                            struct outcome *outcome);
+
 /* 403 not_allowed, 409 lost; and an event `access.refused` in the stream "system" says who reached
  * for what. `task` may be NULL. */
 enum http_verdict api_forbid(struct hub *hub, struct http_request *request,

@@ -83,21 +83,21 @@ static enum http_verdict answer_refused(struct asking *asking, const char *failu
                                         const char *code, const char *message)
 {
     static const char *const forbidden[] = {"not_allowed", "grant", NULL};
-    struct err err;
     struct outcome outcome;
     json_t *body =
         json_pack("{s:s,s:s,s:s}", "class", failure_class, "code", code, "message", message);
-    json_set_text(body, "agent", json_get_text(asking->ask.json, "agent", NULL));
+    json_set_text(body, "to", json_get_text(asking->ask.json, "agent", NULL));
     json_set_text(body, "capability", json_get_text(asking->ask.json, "capability", NULL));
     struct event event = {.stream = asking->parent.id,
                           .type = "delegation.refused",
                           .body = json_print(&asking->request->arena, body)};
     struct op op = {.type = OP_EVENT, .task_id = asking->parent.id, .event = &event};
-    struct batch batch = {.actor = api_caller(asking->request)->name, .ops = &op, .count = 1};
     json_decref(body);
     crash_point("hub.delegate.refused");
-    if (ledger_apply(asking->hub->ledger, &batch, &outcome, &err) < 0)
-        return api_unavailable(asking->request, asking->response, &err);
+    enum http_verdict verdict =
+        api_apply(asking->hub, asking->request, asking->response, &op, &outcome);
+    if (verdict != HTTP_PASS)
+        return verdict;
     return api_refuse(asking->request, asking->response, str_in(code, forbidden) ? 403 : 422, code,
                       "%s", message);
 }

@@ -157,13 +157,12 @@ static enum http_verdict reassign(struct hub *hub, struct http_request *request,
                                   struct http_response *response, struct task *old,
                                   struct task *task)
 {
-    struct err err;
     struct outcome outcome = {0};
     struct op op = {.type = OP_REASSIGN, .task_id = old->id, .reassign = {.task = task}};
-    struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
     crash_point("hub.reassign.received");
-    if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
-        return api_unavailable(request, response, &err);
+    enum http_verdict verdict = api_apply(hub, request, response, &op, &outcome);
+    if (verdict != HTTP_PASS)
+        return verdict;
     crash_point("hub.reassign.committed");
     if (outcome.status == LEDGER_OK)
         return api_answer_task(hub, request, response, 201, task->id);
@@ -204,7 +203,6 @@ enum http_verdict api_task_note(void *ctx, struct http_request *request,
                                 struct http_response *response)
 {
     struct hub *hub = ctx;
-    struct err err;
     struct outcome outcome = {0};
     struct task task = {0};
     enum http_verdict verdict = task_for_operator(hub, request, response, &task);
@@ -220,9 +218,9 @@ enum http_verdict api_task_note(void *ctx, struct http_request *request,
                           "a note is a \"text\" of 1 to %d bytes", NOTE_BYTES);
     struct event event = note_event(task.id, text, &request->arena);
     struct op op = {.type = OP_EVENT, .event = &event};
-    struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
-    if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
-        return api_unavailable(request, response, &err);
+    verdict = api_apply(hub, request, response, &op, &outcome);
+    if (verdict != HTTP_PASS)
+        return verdict;
     return outcome.status == LEDGER_OK
                ? http_json(request, response, 201, json_pack("{s:b}", "ok", 1))
                : api_outcome(request, response, &outcome);

@@ -53,7 +53,6 @@ static json_t *lost_of(struct hub *hub, const struct agent *agent, const struct 
 static enum http_verdict do_register(struct hub *hub, struct http_request *request,
                                      struct http_response *response, const json_t *body)
 {
-    struct err err;
     struct outcome outcome = {0};
     struct arena *arena = &request->arena;
     const json_t *card = json_object_get(body, "card");
@@ -71,9 +70,9 @@ static enum http_verdict do_register(struct hub *hub, struct http_request *reque
     struct held *held = read_held(json_object_get(body, "held"), arena, &count);
     struct op op = {.type = OP_REGISTER,
                     .reg = {.agent = &agent, .held = held, .held_count = count}};
-    struct batch batch = {.actor = api_caller(request)->name, .ops = &op, .count = 1};
-    if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
-        return api_unavailable(request, response, &err);
+    enum http_verdict verdict = api_apply(hub, request, response, &op, &outcome);
+    if (verdict != HTTP_PASS)
+        return verdict;
     if (outcome.status != LEDGER_OK)
         return api_outcome(request, response, &outcome);
     char now[TIME_TEXT];

@@ -261,6 +261,7 @@ static void a_program_in_an_exec_asks_as_its_agent(void **state)
            "not_allowed");
     assert_true(has_event(place, turn.task, "delegation.refused",
                           "optimizer may not delegate to auditor (only manager, tech-lead may)"));
+    assert_true(has_event(place, turn.task, "delegation.refused", "\"to\":\"auditor\""));
     expect(place, turn.token, "POST", "/v1/tasks", asking(&turn, turn.fence, "k3", "websterr"), 422,
            "unknown_agent");
     expect(place, turn.token, "POST", "/v1/tasks", asking(&turn, turn.fence - 1, "k4", "webster"),
