@@ -42,10 +42,39 @@ static bool call_is_model(const struct call *call)
     return str_eq(call->kind, "model");
 }
 
+static bool call_is_final(const struct call *call)
+{
+    return str_eq(call->state, CALL_RECORDED) || str_eq(call->state, CALL_WAITING);
+}
+
+/* A place at a provider, or money that is set aside. */
+static bool task_holds(const struct task *task)
+{
+    return task->provider || task->reserved_micro_usd || task->reserved_tokens;
+}
+
+/* What an operation on a call meets. */
+struct meeting {
+    struct task *task;
+    struct call known; /* its keys are set even where it is not there */
+    bool found;
+};
+
+static int call_meet(struct tx *tx, const struct op *op, struct meeting *met)
+{
+    int rc = task_get_fenced(tx, op->task_id, op->fence, &met->task);
+    if (rc)
+        return rc;
+    met->known = (struct call){.task = met->task->id, .step = op->call->step, .idx = op->call->idx};
+    rc = tx_get(tx, &call_record, &met->known);
+    met->found = rc == 0;
+    return rc == LEDGER_NONE ? 0 : rc;
+}
+
 /* What an earlier try left open is nobody's knowledge: booked as spent, its place given back. */
 static int intend_again(struct tx *tx, struct task *task)
 {
-    if (!task->provider && !task->reserved_micro_usd && !task->reserved_tokens)
+    if (!task_holds(task))
         return 0;
     gate_leave(tx, task);
     int rc = budget_lose(tx, task);
@@ -72,32 +101,27 @@ static int intend_model(struct tx *tx, struct task *task, const struct op *op, b
         return task_end(tx, task, &ending);
     }
     *go = true;
-    if (!task->provider && !task->reserved_micro_usd && !task->reserved_tokens)
+    if (!task_holds(task))
         return 0;
     return task_put(tx, task, task->state);
 }
 
 int rule_call_intend(struct tx *tx, const struct op *op)
 {
-    struct task *task;
+    struct meeting met;
     bool go = true;
-    int rc = task_get_fenced(tx, op->task_id, op->fence, &task);
+    int rc = call_meet(tx, op, &met);
     if (rc)
         return rc;
-    struct call call = *op->call, known = {0};
-    known.task = call.task = task->id;
-    known.step = call.step;
-    known.idx = call.idx;
-    rc = tx_get(tx, &call_record, &known);
-    if (rc && rc != LEDGER_NONE)
-        return rc;
-    if (rc == 0 && (str_eq(known.state, CALL_RECORDED) || str_eq(known.state, CALL_WAITING)))
-        return call_conflict(tx, &known);
-    rc = call_is_model(&call) ? intend_model(tx, task, op, &go) : 0;
+    if (met.found && call_is_final(&met.known))
+        return call_conflict(tx, &met.known);
+    struct call call = *op->call;
+    rc = call_is_model(&call) ? intend_model(tx, met.task, op, &go) : 0;
     if (rc || !go)
         return rc;
+    call.task = met.task->id;
     call.state = CALL_INTENDED;
-    call.fence = task->fence;
+    call.fence = met.task->fence;
     call.intended_at = tx->now;
     call.recorded_at = 0;
     rc = tx_spill(tx, &call.request, &call.request_blob, LIMIT_INLINE);
@@ -108,26 +132,23 @@ int rule_call_intend(struct tx *tx, const struct op *op)
 
 int rule_call_drop(struct tx *tx, const struct op *op)
 {
-    struct task *task;
-    int rc = task_get_fenced(tx, op->task_id, op->fence, &task);
+    struct meeting met;
+    int rc = call_meet(tx, op, &met);
     if (rc)
         return rc;
-    struct call known = {.task = task->id, .step = op->call->step, .idx = op->call->idx};
-    rc = tx_get(tx, &call_record, &known);
-    if (rc && rc != LEDGER_NONE)
-        return rc;
-    if (rc == LEDGER_NONE || !call_is_model(&known))
+    const struct call *known = &met.known;
+    if (!met.found || !call_is_model(known))
         return tx_refuse(tx, LEDGER_NONE, "no_call", "Model call %lld.%lld of task %s is not open.",
-                         (long long)known.step, (long long)known.idx, task->id);
-    if (!str_eq(known.state, CALL_INTENDED))
-        return call_conflict(tx, &known);
-    rc = tx_del(tx, &call_record, &known);
+                         (long long)known->step, (long long)known->idx, met.task->id);
+    if (!str_eq(known->state, CALL_INTENDED))
+        return call_conflict(tx, known);
+    rc = tx_del(tx, &call_record, known);
     if (rc == 0)
-        rc = call_event(tx, &known, "call.dropped");
+        rc = call_event(tx, known, "call.dropped");
     if (rc == 0)
-        rc = budget_return(tx, task);
-    gate_leave(tx, task);
-    return rc ? rc : task_put(tx, task, task->state);
+        rc = budget_return(tx, met.task);
+    gate_leave(tx, met.task);
+    return rc ? rc : task_put(tx, met.task, met.task->state);
 }
 
 /* A worker that counts backwards does not get its budget back. */
@@ -162,7 +183,7 @@ static void call_merge(struct call *known, const struct call *call, const struct
 static int record_model(struct tx *tx, struct task *task, const struct call *call)
 {
     bool known = str_eq(call->state, CALL_RECORDED);
-    bool held = task->provider || task->reserved_micro_usd || task->reserved_tokens;
+    bool held = task_holds(task);
     int rc = known ? budget_settle(tx, task, call) : budget_lose(tx, task);
     if (rc == 0 && known)
         rc = usage_add(tx, task, call);
@@ -172,25 +193,23 @@ static int record_model(struct tx *tx, struct task *task, const struct call *cal
 
 int rule_call_record(struct tx *tx, const struct op *op)
 {
-    struct task *task;
-    int rc = task_get_fenced(tx, op->task_id, op->fence, &task);
+    struct meeting met;
+    int rc = call_meet(tx, op, &met);
     if (rc)
         return rc;
-    struct call known = {.task = task->id, .step = op->call->step, .idx = op->call->idx};
-    rc = tx_get(tx, &call_record, &known);
-    if (rc == LEDGER_NONE)
-        return tx_refuse(tx, rc, "no_call", "Call %lld.%lld of task %s was never intended.",
-                         (long long)known.step, (long long)known.idx, task->id);
-    if (rc)
-        return rc;
-    if (str_eq(known.state, CALL_RECORDED) || str_eq(known.state, CALL_WAITING))
-        return call_conflict(tx, &known);
-    call_merge(&known, op->call, tx);
-    rc = tx_spill(tx, &known.response, &known.response_blob, LIMIT_INLINE);
+    struct call *known = &met.known;
+    if (!met.found)
+        return tx_refuse(tx, LEDGER_NONE, "no_call",
+                         "Call %lld.%lld of task %s was never intended.", (long long)known->step,
+                         (long long)known->idx, met.task->id);
+    if (call_is_final(known))
+        return call_conflict(tx, known);
+    call_merge(known, op->call, tx);
+    rc = tx_spill(tx, &known->response, &known->response_blob, LIMIT_INLINE);
     if (rc == 0)
-        rc = tx_put(tx, &call_record, &known);
-    bool is_known = str_eq(known.state, CALL_RECORDED);
+        rc = tx_put(tx, &call_record, known);
+    bool is_known = str_eq(known->state, CALL_RECORDED);
     if (rc == 0)
-        rc = call_event(tx, &known, is_known ? "call.recorded" : "call.unknown");
-    return rc || !call_is_model(&known) ? rc : record_model(tx, task, &known);
+        rc = call_event(tx, known, is_known ? "call.recorded" : "call.unknown");
+    return rc || !call_is_model(known) ? rc : record_model(tx, met.task, known);
 }
