@@ -53,6 +53,20 @@ void api_remember_unseen(struct hub *hub, struct http_request *request, const ch
         arena_printf(&request->arena, "%s may not see task %s", api_caller(request)->name, task));
 }
 
+/* A refusal of the hub's own. */
+struct refusal {
+    int status;
+    const char *code, *task;
+};
+
+static enum http_verdict refuse(struct hub *hub, struct http_request *request,
+                                struct http_response *response, const struct refusal *refusal,
+                                const char *message)
+{
+    remember(hub, request, refusal->task, refusal->code, message);
+    return api_refuse(request, response, refusal->status, refusal->code, "%s", message);
+}
+
 enum http_verdict api_forbid(struct hub *hub, struct http_request *request,
                              struct http_response *response, const char *task, const char *format,
                              ...)
@@ -61,8 +75,7 @@ enum http_verdict api_forbid(struct hub *hub, struct http_request *request,
     va_start(args, format);
     const char *message = arena_vprintf(&request->arena, format, args);
     va_end(args);
-    remember(hub, request, task, "not_allowed", message);
-    return api_refuse(request, response, 403, "not_allowed", "%s", message);
+    return refuse(hub, request, response, &(struct refusal){403, "not_allowed", task}, message);
 }
 
 enum http_verdict api_lost(struct hub *hub, struct http_request *request,
@@ -73,6 +86,5 @@ enum http_verdict api_lost(struct hub *hub, struct http_request *request,
     va_start(args, format);
     const char *message = arena_vprintf(&request->arena, format, args);
     va_end(args);
-    remember(hub, request, task, "lost", message);
-    return api_refuse(request, response, 409, "lost", "%s", message);
+    return refuse(hub, request, response, &(struct refusal){409, "lost", task}, message);
 }

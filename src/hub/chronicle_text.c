@@ -123,21 +123,29 @@ static void put_dependencies(struct buf *out, const struct chronicle_plan *plan)
     buf_putc(out, '\n');
 }
 
+/* "- X": a line of a list begins with one field of the delegation. */
+static void put_item(struct buf *out, const json_t *delegated, const char *field, const char *then)
+{
+    buf_puts(out, "- ");
+    put_words(out, json_get_text(delegated, field, NULL), "?");
+    buf_puts(out, then);
+}
+
 static void put_tasks(struct buf *out, const struct chronicle_plan *plan)
 {
     buf_puts(out, "\n**Tasks created:**\n");
     for (size_t i = 0; i < plan->count; i++) {
-        buf_puts(out, "- ");
-        put_words(out, json_get_text(plan->delegated[i], "child", NULL), "?");
-        buf_puts(out, " — ");
+        put_item(out, plan->delegated[i], "child", " — ");
         put_words(out, json_get_text(plan->delegated[i], "what", NULL), "(no title)");
         buf_putc(out, '\n');
     }
+}
+
+static void put_assignments(struct buf *out, const struct chronicle_plan *plan)
+{
     buf_puts(out, "\n**Agent assignments:**\n");
     for (size_t i = 0; i < plan->count; i++) {
-        buf_puts(out, "- ");
-        put_words(out, json_get_text(plan->delegated[i], "agent", NULL), "?");
-        buf_puts(out, ": ");
+        put_item(out, plan->delegated[i], "agent", ": ");
         put_words(out, json_get_text(plan->delegated[i], "child", NULL), "?");
         buf_puts(out, " (");
         put_words(out, json_get_text(plan->delegated[i], "mode", NULL), "sync");
@@ -149,9 +157,7 @@ static void put_expected(struct buf *out, const struct chronicle_plan *plan)
 {
     buf_puts(out, "\n**Expected output:**\n");
     for (size_t i = 0; i < plan->count; i++) {
-        buf_puts(out, "- ");
-        put_words(out, json_get_text(plan->delegated[i], "agent", NULL), "?");
-        buf_puts(out, ": ");
+        put_item(out, plan->delegated[i], "agent", ": ");
         put_words(out, plan->wants[i], "a result as text");
         buf_putc(out, '\n');
     }
@@ -169,6 +175,7 @@ void chronicle_section(struct buf *out, const struct chronicle_plan *plan)
     put_words(out, objective, "(none)");
     buf_putc(out, '\n');
     put_tasks(out, plan);
+    put_assignments(out, plan);
     put_dependencies(out, plan);
     put_expected(out, plan);
 }
