@@ -7,33 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "folder_fixture.h"
 
-static char dir[] = "/tmp/hq-cli-config-XXXXXX";
-static struct arena arena;
 static char output[65536];
-
-static int setup(void **state)
-{
-    arena_init(&arena);
-    unsetenv("HQ_DIR");
-    unsetenv("HQ_STATE");
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    int failed = system(arena_printf(&arena, "rm -rf '%s'", dir));
-    arena_fini(&arena);
-    return failed;
-}
 
 /* Runs `hq <words>` in the folder; its standard output is in `output`. Returns the exit code. */
 static int hq(const char *words)
@@ -123,9 +105,9 @@ static void explain_names_value_and_origin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_good_file_is_good, setup, teardown),
-        cmocka_unit_test_setup_teardown(errors_exit_2, setup, teardown),
-        cmocka_unit_test_setup_teardown(explain_names_value_and_origin, setup, teardown),
+        FOLDER_TEST(a_good_file_is_good),
+        FOLDER_TEST(errors_exit_2),
+        FOLDER_TEST(explain_names_value_and_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,10 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,51 +12,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "config/config.h"
-
-static char dir[] = "/tmp/hq-config-XXXXXX";
-static struct arena arena;
-static struct finding *findings;
-static size_t count;
-
-static char *in_dir(const char *name)
-{
-    return arena_printf(&arena, "%s/%s", dir, name);
-}
-
-static int setup(void **state)
-{
-    arena_init(&arena);
-    unsetenv("HQ_DIR");
-    unsetenv("HQ_STATE");
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char *command = arena_printf(&arena, "rm -rf '%s'", dir);
-    int failed = system(command);
-    arena_fini(&arena);
-    return failed;
-}
-
-static struct config *load(const char *text)
-{
-    FILE *file = fopen(in_dir("hq.yaml"), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    return config_load(in_dir("hq.yaml"), NULL, &arena, &findings, &count);
-}
-
-static const char *printed(void)
-{
-    struct buf out = {0};
-    config_print_findings("hq.yaml", findings, count, &out);
-    char *text = arena_strdup(&arena, buf_text(&out));
-    buf_fini(&out);
-    return text;
-}
+#include "config_fixture.h"
 
 #define MODELS "models: {m: {api: script, file: s.yaml}}\n"
 
@@ -280,9 +233,8 @@ static void providers_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(bad_files_are_refused_with_place_and_value, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(providers_are_checked, setup, teardown),
+        FOLDER_TEST(bad_files_are_refused_with_place_and_value),
+        FOLDER_TEST(providers_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

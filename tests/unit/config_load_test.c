@@ -16,51 +16,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "config/config.h"
-
-static char dir[] = "/tmp/hq-config-XXXXXX";
-static struct arena arena;
-static struct finding *findings;
-static size_t count;
-
-static char *in_dir(const char *name)
-{
-    return arena_printf(&arena, "%s/%s", dir, name);
-}
-
-static int setup(void **state)
-{
-    arena_init(&arena);
-    unsetenv("HQ_DIR");
-    unsetenv("HQ_STATE");
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char *command = arena_printf(&arena, "rm -rf '%s'", dir);
-    int failed = system(command);
-    arena_fini(&arena);
-    return failed;
-}
-
-static struct config *load(const char *text)
-{
-    FILE *file = fopen(in_dir("hq.yaml"), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    return config_load(in_dir("hq.yaml"), NULL, &arena, &findings, &count);
-}
-
-static const char *printed(void)
-{
-    struct buf out = {0};
-    config_print_findings("hq.yaml", findings, count, &out);
-    char *text = arena_strdup(&arena, buf_text(&out));
-    buf_fini(&out);
-    return text;
-}
+#include "config_fixture.h"
 
 static const char full[] =
     "company: atomizer\n"
@@ -453,19 +409,17 @@ static void equal_agents_are_equal_until_one_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_full_example_loads_with_every_field, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_absent_has_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(agents_settings_win_over_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(all_findings_come_at_once_and_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(files_that_are_none_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(hook_paths_are_brought_into_form, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_file_is_found_upwards_or_where_said, setup, teardown),
-        cmocka_unit_test_setup_teardown(state_is_flag_then_environment_then_beside_the_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(money_is_limited_where_all_models_have_prices, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(who_may_ask_whom, setup, teardown),
-        cmocka_unit_test_setup_teardown(equal_agents_are_equal_until_one_changes, setup, teardown),
+        FOLDER_TEST(the_full_example_loads_with_every_field),
+        FOLDER_TEST(what_is_absent_has_defaults),
+        FOLDER_TEST(agents_settings_win_over_defaults),
+        FOLDER_TEST(all_findings_come_at_once_and_in_order),
+        FOLDER_TEST(files_that_are_none_are_refused),
+        FOLDER_TEST(hook_paths_are_brought_into_form),
+        FOLDER_TEST(the_file_is_found_upwards_or_where_said),
+        FOLDER_TEST(state_is_flag_then_environment_then_beside_the_file),
+        FOLDER_TEST(money_is_limited_where_all_models_have_prices),
+        FOLDER_TEST(who_may_ask_whom),
+        FOLDER_TEST(equal_agents_are_equal_until_one_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

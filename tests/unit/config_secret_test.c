@@ -13,16 +13,10 @@
 
 #include "base/err.h"
 #include "config/secret.h"
+#include "folder_fixture.h"
 
-static char dir[] = "/tmp/hq-secret-XXXXXX";
-static struct arena arena;
 static struct config_agent agents[2] = {{.id = "manager", .model = "m/x"}, {.id = "webster"}};
 static struct config config;
-
-static char *in_dir(const char *name)
-{
-    return arena_printf(&arena, "%s/%s", dir, name);
-}
 
 static void put_file(const char *path, const char *text, mode_t mode)
 {
@@ -35,21 +29,11 @@ static void put_file(const char *path, const char *text, mode_t mode)
 
 static int setup(void **state)
 {
-    arena_init(&arena);
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-    if (!mkdtemp(dir))
+    if (folder_setup(state) != 0)
         return -1;
     config = (struct config){.dir = dir, .agents = agents, .agent_count = 2};
     config.secrets = in_dir("secrets");
     return 0;
-}
-
-static int teardown(void **state)
-{
-    char *command = arena_printf(&arena, "rm -rf '%s'", dir);
-    int failed = system(command);
-    arena_fini(&arena);
-    return failed;
 }
 
 static void missing_tokens_are_made_once(void **state)
@@ -170,13 +154,14 @@ static void a_webhooks_url_is_read_and_never_repeated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(missing_tokens_are_made_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(open_files_and_folders_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(references_are_resolved, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_tokens_are_made_once, setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(open_files_and_folders_are_refused, setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(references_are_resolved, setup, folder_teardown),
         cmocka_unit_test_setup_teardown(only_a_primary_models_secret_must_be_there, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_webhooks_url_is_read_and_never_repeated, setup, teardown),
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(a_webhooks_url_is_read_and_never_repeated, setup,
+                                        folder_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

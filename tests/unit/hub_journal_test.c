@@ -17,31 +17,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "folder_fixture.h"
 #include "hub/chronicle_text.h"
 #include "hub/journal.h"
-
-static char dir[] = "/tmp/hq-journal-XXXXXX";
-static struct arena arena;
-
-static const char *in_dir(const char *name)
-{
-    return arena_printf(&arena, "%s/%s", dir, name);
-}
-
-static int setup(void **state)
-{
-    arena_init(&arena);
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char *command = arena_printf(&arena, "rm -rf '%s'", dir);
-    int failed = system(command);
-    arena_fini(&arena);
-    return failed;
-}
 
 static struct journal *open_it(void)
 {
@@ -309,15 +287,15 @@ static void a_section_has_the_parts_of_a_plan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(texts_are_appended_and_the_cursor_moves, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_people_wrote_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_death_left_open_is_completed_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_failed_append_is_made_up_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(links_and_damage_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_a_folder_nothing_is_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_line_says_how_it_ended, setup, teardown),
-        cmocka_unit_test_setup_teardown(routine_has_no_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_section_has_the_parts_of_a_plan, setup, teardown),
+        FOLDER_TEST(texts_are_appended_and_the_cursor_moves),
+        FOLDER_TEST(what_people_wrote_stays),
+        FOLDER_TEST(what_a_death_left_open_is_completed_once),
+        FOLDER_TEST(a_failed_append_is_made_up_for),
+        FOLDER_TEST(links_and_damage_are_refused),
+        FOLDER_TEST(without_a_folder_nothing_is_written),
+        FOLDER_TEST(a_line_says_how_it_ended),
+        FOLDER_TEST(routine_has_no_line),
+        FOLDER_TEST(a_section_has_the_parts_of_a_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
