@@ -51,11 +51,6 @@ const char *turn_control_task(const struct turn_control *control)
     return control->task;
 }
 
-int64_t turn_control_fence(const struct turn_control *control)
-{
-    return control->fence;
-}
-
 void turn_control_renew(struct turn_control *control, int64_t since_boot_ms)
 {
     pthread_mutex_lock(&control->mutex);

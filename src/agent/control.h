@@ -24,7 +24,6 @@ void turn_control_close(struct turn_control *control);
 
 /* Whose turn it is: constant for its life, the control's memory. */
 const char *turn_control_task(const struct turn_control *control);
-int64_t turn_control_fence(const struct turn_control *control);
 
 /* The lease was renewed by a call sent at that time. */
 void turn_control_renew(struct turn_control *control, int64_t since_boot_ms);

@@ -13,7 +13,7 @@
 #include "config/config.h"
 
 /* What is to be delivered goes out with the batch that ends the task. A cancel is told by the hub
- * (hub/late.h): it knows whether the work only went to another agent. */
+ * (hub/unreported_end.h): it knows whether the work only went to another agent. */
 static void add_delivery(struct turn *turn, const json_t *handoff)
 {
     if (str_eq(turn->failure_class, "cancelled"))

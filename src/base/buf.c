@@ -7,11 +7,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-void buf_init(struct buf *buf)
-{
-    *buf = (struct buf){0};
-}
-
 void buf_fini(struct buf *buf)
 {
     free(buf->bytes);

@@ -10,7 +10,6 @@ struct buf {
     size_t len, cap;
 };
 
-void buf_init(struct buf *buf);
 void buf_fini(struct buf *buf);
 
 /* Append; the bytes may contain NUL. */

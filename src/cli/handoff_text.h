@@ -10,10 +10,9 @@ struct handoff_labels {
     int attempt; /* which try of this call it was, from 1 */
 };
 
-/* The document of docs/handoff.md from the hub's answer about an ended task ({"task","handoff"?}), with
- * `label` (the caller's run id), `workflow_id`, `step_id` and `attempt` besides. An end without a
- * record of its own gives one of status failed (or blocked) with its failure and no result. New
- * reference; wire/handoff.h checks it. */
+/* The document of docs/handoff.md from the hub's answer about an ended task ({"task","handoff"?}),
+ * with the labels besides. An end without a record of its own gives one of status failed (or
+ * blocked) with its failure and no result. New reference; wire/handoff.h checks it. */
 json_t *handoff_form(const json_t *answer, const struct handoff_labels *labels);
 
 #endif

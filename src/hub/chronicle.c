@@ -18,7 +18,7 @@
 #include "hub/chronicle.h"
 #include "hub/chronicle_text.h"
 #include "hub/journal.h"
-#include "hub/late.h"
+#include "hub/unreported_end.h"
 #include "ledger/ledger.h"
 
 enum {
@@ -72,7 +72,7 @@ static int take_completed(struct page *page, size_t i, struct err *err)
     const json_t *body = page->bodies[i];
     if (chronicle_has_line(body) && !is_silent(page, body))
         chronicle_line(&page->texts[PROJECT_LOG], page->events[i].at, body);
-    return late_delivery(page->chronicle->config, page->chronicle->ledger, body, err);
+    return unreported_end_deliver(page->chronicle->config, page->chronicle->ledger, body, err);
 }
 
 static const char *wanted_of(struct page *page, const json_t *delegated)

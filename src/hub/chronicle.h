@@ -1,6 +1,6 @@
 /* Follows the ledger's stream "chronicle" (ledger/chronicle.h) with one thread, and keeps from it
  * what people and agents read: project_log.md and orchestration-log.md in the shared folder. Also
- * sends word of ends that no agent could report (hub/late.h). */
+ * sends word of ends that no agent could report (hub/unreported_end.h). */
 #ifndef HQ_HUB_CHRONICLE_H
 #define HQ_HUB_CHRONICLE_H
 

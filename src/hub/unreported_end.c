@@ -1,5 +1,5 @@
 /* The outbox rows of ends that the ledger made by itself. */
-#include "hub/late.h"
+#include "hub/unreported_end.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -55,8 +55,8 @@ static json_t *effect_of(const struct config *config, struct ledger *ledger,
     return effect;
 }
 
-int late_delivery(const struct config *config, struct ledger *ledger, const json_t *completed,
-                  struct err *err)
+int unreported_end_deliver(const struct config *config, struct ledger *ledger,
+                           const json_t *completed, struct err *err)
 {
     struct arena arena = {0};
     struct effect row = {0};
