@@ -134,7 +134,7 @@ async function measureParked(company) {
 async function measureRouting() {
   const company = await Company.open(null, { up: false, agents: 1, change: (config) => {
     config.agents = Object.fromEntries(Array.from({ length: AGENTS }, (_, i) => [`agent-${i}`, {
-      port: 40000 + 4 * i, model: 'demo/x', capabilities: [`skill-${i % 50}`, i % 3 ? 'research' : 'writing'], delegates: ['*'] }]));
+      port: 12000 + 4 * i, model: 'demo/x', capabilities: [`skill-${i % 50}`, i % 3 ? 'research' : 'writing'], delegates: ['*'] }]));
   } });
   mkdirSync(join(company.dir, 'state/run'), { recursive: true });
   for (let i = 0; i < AGENTS; i++) writeFileSync(join(company.dir, 'state/run', `agent-${i}.down`), 'held by the bench\n');
