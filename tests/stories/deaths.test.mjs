@@ -129,7 +129,7 @@ test('two stalls at once: the hub stands still for 30 s under running turns', as
     const exec = calls.find((call) => call.name === 'exec');
     const lines = existsSync(file) ? readFileSync(file, 'utf8') : '';
     if (exec.state === 'unknown') assert.ok(['', `st${i}\n`].includes(lines), `not twice: ${lines}`);
-    else assert.equal(lines, `st${i}\n`, 'appended once');
+    else assert.equal(lines, `st${i}\n`, `appended once: ${JSON.stringify(exec)}`);
   }
   assert.equal(company.pid('hub'), hub, 'a stall is no death');
   const { items } = (await company.api('GET', '/v1/tasks')).json;
