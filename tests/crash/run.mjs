@@ -17,7 +17,7 @@ const { values: options } = parseArgs({ options: {
   only: { type: 'string', default: '' },
   pairs: { type: 'string', default: '0' }, // random pairs of points in one run
   slots: { type: 'string', default: '3' },
-  seconds: { type: 'string', default: '100' }, // how long the short form starts new runs
+  seconds: { type: 'string', default: '60' }, // how long the short form starts new runs
 } });
 const scenarios = [firstLight, teamwork].filter(({ name }) => name.includes(options.scenario));
 
