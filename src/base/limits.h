@@ -51,6 +51,15 @@ enum {
     LIMIT_SCHEMA_DEPTH = 128,            /* schemas in schemas, with $ref: the check recurses */
     LIMIT_SCHEMA_PATTERNS = 64,          /* different ones of one schema: 100 kB each */
     LIMIT_SCHEMA_FINDINGS = 5,           /* told of one misfit: what a model can mend at once */
+    LIMIT_FLOW_STEPS = 20000,            /* of one workflow: its file is bounded, too */
+    LIMIT_FLOW_LIVE = 256,               /* steps of a run at work at once, where the file says nothing */
+    LIMIT_FLOW_FILES = 200,              /* of a bundle: a workflow's folder, not a source tree */
+    LIMIT_FLOW_FOLDER = 10 << 20,        /* bytes of those that only go into the run's folder */
+    LIMIT_FLOW_ROUNDS = 10,              /* of changes_requested, at most */
+    LIMIT_EXPR_TEXT = 4096,              /* characters of one expression */
+    LIMIT_EXPR_DEPTH = 64,               /* of its brackets: the parser recurses */
+    LIMIT_EXPR_BYTES = 1 << 20,          /* of one result: joins of joins do not grow without end */
+    LIMIT_RUNS_OPEN = 100000,            /* of a company */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */

@@ -38,6 +38,7 @@ struct config_webhook { /* where results are posted to people outside */
     struct config_secret url;
     const char *form;   /* cloudevents, discord */
     int64_t per_minute; /* requests; default 30 */
+    const char *on_unknown; /* ask (default): a person decides whether it is sent again; leave */
 };
 
 struct config_agent {
@@ -54,6 +55,8 @@ struct config_agent {
     const char *const *tools_allow;
     bool exec_network;
     int64_t exec_timeout_ms;
+    const char *exec_on_unknown; /* tell (default): the model is told that it may have run in part;
+                                  * ask: a person decides whether it runs again */
     int64_t turns;              /* at once; default LIMIT_TURNS_AT_ONCE */
     int64_t heartbeat_every_ms; /* 0: off */
     const char *heartbeat_target;
@@ -91,6 +94,11 @@ struct config {
     size_t agent_count;
     const struct config_person *people;
     size_t person_count;
+    const char *workflows; /* absolute: the folder of the company's workflows; default
+                            * <dir>/workflows, which need not be there */
+    const char *jobs;      /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
+    bool runner;           /* a runner's process is kept for `run` steps. Default: `workflows` is there */
+    int64_t runner_timeout_ms; /* the longest time for one command; default 1 h */
 };
 
 /* Finds the file: `dir` (-C), else HQ_DIR, else the nearest hq.yaml upwards from the working
@@ -115,6 +123,14 @@ bool config_may_delegate(const struct config *config, const char *caller, const 
 /* The same of two agents that were found already: for looks at many. */
 bool config_agent_may_delegate(const struct config_agent *from, const struct config_agent *to);
 const struct config_webhook *config_webhook(const struct config *config, const char *name);
+
+const struct config_person *config_person(const struct config *config, const char *id);
+
+/* Who a principal is as a person: "person:ceo" is ceo; the operator is the `local` one, or, where there
+ * is none, "owner" with every role ("*"). *roles is NULL-terminated. NULL: no person (an agent, a
+ * door). */
+const char *config_person_of(const struct config *config, const char *principal,
+                             const char *const **roles);
 
 /* The same for a destination, "webhook:NAME"; NULL where it is none of the company's. */
 const struct config_webhook *config_destination(const struct config *config,

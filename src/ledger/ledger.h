@@ -12,6 +12,7 @@
 #include "wire/call.h"
 #include "wire/company.h"
 #include "wire/effect.h"
+#include "wire/flow.h"
 #include "wire/task.h"
 
 struct arena;
@@ -87,6 +88,84 @@ enum op_type {
     OP_REGISTER,     /* agent: id, nonce, version, pid, port, card. What it still holds is told by a
                       * ledger_extend behind it: LOST are those that it lost */
     OP_PROJECTED,    /* session: agent, key, projected */
+    OP_DEFINE,       /* definition: kept under its hash; a repeat changes nothing */
+    OP_RUN_START,    /* start: a task of kind flow, `waiting`, its run, and the fact run.started.
+                      * DUP exists: `existing` is the run's id */
+    OP_RUN_DECIDE,   /* decision: what the interpreter made of the facts; see struct run_decision.
+                      * CONFLICT "decided" where another decision was faster, "ended" */
+    OP_SIGNAL,       /* signal: a fact of an open run; NONE no_run, CONFLICT ended */
+    OP_ASK,          /* approval: a tool call (task_id, fence, approval->call_step, call_idx, intended
+                      * in this batch or before) asks people: it becomes `waiting` with the
+                      * approval's id as its child, and the decision records it */
+    OP_DECIDE,       /* decide: a person's word on an approval, first one wins; see struct decide */
+    OP_JOB_STATE,    /* job: id, state, note, result, archived; job->updated_at, where it is not 0, is
+                      * what it must be. A job that has ended stays as it is: CONFLICT ended */
+};
+
+/* The start of a run. With `task->parent` it is a sub-workflow (only inside a decision). */
+struct run_start {
+    struct task *task; /* id, caller, name, deadline_at … ; kind, agent and state are the ledger's */
+    struct run *run;   /* name, definition, entry, inputs, key, retry_of, parent_run, parent_step */
+    const char *seed;  /* JSON {step: {"state","output"}}: results of an earlier run that are taken
+                        * over; NULL: none */
+};
+
+/* A task of a step: child of the run's task. The rules of the tree that guard against models that
+ * run away (path, same question, fan_out, live) do not bind a graph that a person wrote; depth,
+ * tasks, deadline and budget do. What is refused becomes the fact step.ended (failed, refused |
+ * budget), not a failure of the decision. */
+struct run_task {
+    struct task *task; /* id, agent or RUNNER_AGENT, instruction, data, ready_at, … ; `run`, `step`,
+                        * `step_round`, `step_try` say whose it is */
+    struct amount limit;
+};
+
+/* What one decision of the interpreter changes, in one transaction. The order of the arrays is the
+ * order in which they are carried out. */
+struct run_decision {
+    const char *run;
+    int64_t expect;   /* run.decided as it was read */
+    int64_t upto;     /* the newest fact that was looked at */
+    const char *hash; /* chain hash behind this decision */
+    const char *body; /* JSON: the event run.decided {"n","upto","time_at"?,"hash","actions"};
+                       * one over LIMIT_INLINE becomes {"blob":…}, as facts do */
+    struct run row;   /* state, ready_at, waiting, output, failure_*: what it becomes */
+    struct step *steps; /* written as they are (started_at and finished_at are the ledger's) */
+    size_t step_count;
+    const char **cancel_steps; /* paths: what their newest round started is stopped: tasks, child
+                                * runs, approvals, jobs; effects that were not yet sent are dead */
+    size_t cancel_count;
+    struct run_task *tasks;
+    size_t task_count;
+    struct run_start *runs; /* sub-workflows */
+    size_t run_count;
+    struct approval *approvals;
+    size_t approval_count;
+    struct effect *effects; /* `run`, `step`, `step_round` say whose it is */
+    size_t effect_count;
+    struct job *jobs;
+    size_t job_count;
+};
+
+/* A person's word. The ledger looks, in this order: it is pending; its time is not over (else it
+ * expires here and now: OK with outcome.state "expired"); the same bytes (subject_hash, where one is
+ * given); the person is among the deciders; four_eyes; it has not voted yet; the form fits; a
+ * rejection and changes_requested have a reason. outcome.state: "pending" while votes are missing,
+ * else what it became. One rejection rejects. CONFLICT "decided" names who was first. */
+struct decide {
+    const char *approval;
+    const char *person;       /* principal: "person:ceo"; "operator" is the owner of the folder */
+    const char *const *roles; /* NULL-terminated; "*": every role */
+    const char *decision;     /* approved rejected changes_requested answered */
+    const char *subject_hash; /* NULL: not compared */
+    const char *feedback;
+    const char *answer; /* JSON */
+    const char *via;
+};
+
+struct signal_op {
+    const char *run, *name;
+    const char *payload; /* JSON, NULL: null */
 };
 
 struct held {
@@ -169,6 +248,13 @@ struct op {
             size_t held_count;
         } reg;
         struct session *session;
+        struct definition *definition;
+        struct run_start *start;
+        struct run_decision *decision;
+        struct signal_op *signal;
+        struct approval *approval;
+        struct decide *decide;
+        struct job *job;
     };
 };
 
@@ -266,6 +352,17 @@ enum ledger_list {
     LIST_SESSIONS,         /* a = agent; newest first */
     LIST_AGENTS,
     LIST_USAGE,            /* a = first day, b = last day (NULL: no bound); by day, agent, model */
+    LIST_RUNS,             /* newest first; a = name, b = state; cursor = created_at to go on below */
+    LIST_RUNS_DUE,         /* open ones whose ready_at is not 0 and not after `cursor` */
+    LIST_RUNS_BY_PREFIX,   /* ids that start with a */
+    LIST_STEPS,            /* a = run; all rounds, by path and round */
+    LIST_APPROVALS,        /* a = state (NULL: pending first, then newest); by created_at; cursor = go
+                            * on above */
+    LIST_APPROVALS_BY_PREFIX,
+    LIST_APPROVALS_OF_RUN, /* a = run */
+    LIST_VOTES,            /* a = approval */
+    LIST_JOBS,             /* a = state (NULL: any), newest first */
+    LIST_JOBS_TO_ARCHIVE,  /* ended and not archived */
 };
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
                  int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,

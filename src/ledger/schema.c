@@ -8,6 +8,7 @@
 #include "wire/call.h"
 #include "wire/company.h"
 #include "wire/effect.h"
+#include "wire/flow.h"
 #include "wire/task.h"
 
 #define OPEN "\"state\" IN ('queued','working','waiting')"
@@ -46,25 +47,29 @@ static const struct schema_index request_indexes[] = {
     {"request_created", {"created_at"}, false, NULL},
 };
 
+#define RUN_OPEN "\"state\" IN ('running','waiting')"
+
 static const struct schema_index run_indexes[] = {
-    {"run_root", {"root", "created_at"}, false, NULL},
-    {"run_task", {"task"}, false, NULL},
+    {"run_created", {"created_at"}, false, NULL},
     {"run_name", {"name", "created_at"}, false, NULL},
     {"run_state", {"state", "created_at"}, false, NULL},
-    {"run_due", {"state", "ready_at"}, false, NULL},
-    {"run_concurrency", {"concurrency_group", "state", "created_at"}, false, NULL},
-};
-
-static const struct schema_index step_indexes[] = {
-    {"step_task", {"task"}, false, NULL},
-    {"step_child", {"child_run"}, false, NULL},
-    {"step_due", {"state", "ready_at"}, false, NULL},
+    {"run_due", {"state", "ready_at"}, false, RUN_OPEN " AND \"ready_at\">0"},
+    {"run_task", {"task"}, false, NULL},
 };
 
 static const struct schema_index approval_indexes[] = {
-    {"approval_state", {"state", "expires_at"}, false, NULL},
+    {"approval_created", {"created_at"}, false, NULL},
+    {"approval_state", {"state", "created_at"}, false, NULL},
+    {"approval_due", {"state", "expires_at"}, false, "\"state\"='pending' AND \"expires_at\">0"},
     {"approval_task", {"task"}, false, NULL},
     {"approval_run", {"run", "path"}, false, NULL},
+};
+
+static const struct schema_index job_indexes[] = {
+    {"job_created", {"created_at"}, false, NULL},
+    {"job_state", {"state", "created_at"}, false, NULL},
+    {"job_archive", {"archived", "created_at"}, false, NULL},
+    {"job_run", {"run", "path"}, false, NULL},
 };
 
 #define INDEXES(list) list, sizeof(list) / sizeof(list[0])
@@ -86,11 +91,12 @@ const struct schema_table schema_tables[] = {
     {&request_record, true, INDEXES(request_indexes)},
     {&stream_record, true, NULL, 0},
     {&meta_record, true, NULL, 0},
-    {&definition_columns, false, NULL, 0},
-    {&run_columns, false, INDEXES(run_indexes)},
-    {&step_columns, false, INDEXES(step_indexes)},
-    {&approval_columns, false, INDEXES(approval_indexes)},
-    {&vote_columns, true, NULL, 0},
+    {&definition_record, false, NULL, 0},
+    {&run_record, false, INDEXES(run_indexes)},
+    {&step_record, false, NULL, 0},
+    {&approval_record, false, INDEXES(approval_indexes)},
+    {&vote_record, true, NULL, 0},
+    {&job_record, false, INDEXES(job_indexes)},
 };
 const size_t schema_table_count = sizeof(schema_tables) / sizeof(schema_tables[0]);
 

@@ -11,7 +11,7 @@
 #include "wire/record.h"
 
 enum {
-    SCHEMA_VERSION = 2, /* goes up with every change of a table; see store_sqlite_schema.c */
+    SCHEMA_VERSION = 3, /* goes up with every change of a table; see store_sqlite_schema.c */
     SCHEMA_COLUMNS = 6, /* columns of one index, at most */
     SCHEMA_ORDER = 12,  /* those and the primary key behind them */
 };
@@ -48,9 +48,5 @@ const struct schema_index *schema_index(const struct schema_table *table, const 
  */
 size_t schema_order(const struct record *record, const char *index,
                     const struct field *columns[SCHEMA_ORDER]);
-
-/* Tables that workflows and approvals need; C structs come with the code that uses them. */
-extern const struct record definition_columns, run_columns, step_columns, approval_columns,
-    vote_columns;
 
 #endif

@@ -26,6 +26,9 @@ struct effect {
     const char *receiver_id; /* the receiver's own id, once confirmed */
     const char *reason;      /* of held, unknown, dead */
     int64_t created_at, updated_at;
+    const char *run, *step; /* of a workflow's step, NULL: none */
+    int64_t step_round;
+    const char *on_unknown; /* "ask": an unknown outcome goes to the inbox; NULL: it stays unknown */
 };
 extern const struct record effect_record;
 

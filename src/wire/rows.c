@@ -2,17 +2,8 @@
 #include "wire/call.h"
 #include "wire/company.h"
 #include "wire/effect.h"
+#include "wire/row_words.h"
 #include "wire/task.h"
-
-#define TEXT(row, name) {#name, FIELD_TEXT, offsetof(struct row, name)}
-#define JSON(row, name) {#name, FIELD_JSON, offsetof(struct row, name)}
-#define INT(row, name) {#name, FIELD_INT, offsetof(struct row, name)}
-#define TIME(row, name) {#name, FIELD_TIME, offsetof(struct row, name)}
-#define BOOL(row, name) {#name, FIELD_BOOL, offsetof(struct row, name)}
-#define RECORD(row, keys)                                                                          \
-    const struct record row##_record = {#row, sizeof(struct row),                                  \
-                                        sizeof(row##_fields) / sizeof(row##_fields[0]), keys,      \
-                                        row##_fields}
 
 static const struct field task_fields[] = {
     TEXT(task, id),
@@ -65,6 +56,10 @@ static const struct field task_fields[] = {
     INT(task, reserved_micro_usd),
     INT(task, reserved_tokens),
     TEXT(task, provider),
+    TEXT(task, run),
+    TEXT(task, step),
+    INT(task, step_round),
+    INT(task, step_try),
 };
 RECORD(task, 1);
 
@@ -172,6 +167,10 @@ static const struct field effect_fields[] = {
     TEXT(effect, reason),
     TIME(effect, created_at),
     TIME(effect, updated_at),
+    TEXT(effect, run),
+    TEXT(effect, step),
+    INT(effect, step_round),
+    TEXT(effect, on_unknown),
 };
 RECORD(effect, 1);
 

@@ -26,7 +26,7 @@ struct task {
     const char *caller;     /* principal: "operator", "agent:manager", "outside:manager", "person:ceo" */
     const char *agent;      /* target; NULL until routed */
     const char *capability; /* what routing looks for, when no agent is named */
-    const char *kind;       /* chat hook wake ask delegation step heartbeat cron job */
+    const char *kind;       /* chat hook wake ask delegation step flow run heartbeat cron job */
     const char *name;       /* a short label for people; may be NULL */
     const char *instruction;      /* inline up to LIMIT_INLINE, else */
     const char *instruction_blob; /* sha256 of the text */
@@ -67,6 +67,8 @@ struct task {
     const char *budget;   /* owner of the budget that it spends from (wire/company.h); NULL: none */
     int64_t reserved_micro_usd, reserved_tokens; /* set aside for its open model call */
     const char *provider; /* whose model it is asking right now; NULL: none */
+    const char *run, *step; /* of a workflow's step: the run and the step's name; NULL: none */
+    int64_t step_round, step_try;
 };
 extern const struct record task_record;
 

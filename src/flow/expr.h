@@ -1,0 +1,94 @@
+/* The expressions of workflows, and JSON values that have some in them. Total, typed, without side
+ * effects: what is missing is null, comparing different types is false, nothing fails and nothing
+ * blocks.
+ *
+ *   ${{ steps.review.output.verdict == 'CONDITIONAL' && length(inputs.parts) > 2 }}
+ *
+ * Roots: inputs.X · steps.X.output… · steps.X.status · run.id|name|started_at · failure.step|class|
+ * message (in on_failure). Literals: 'text' ('' is a quote), numbers, true, false, null. Operators:
+ * || or, && and, ! not, == != < <= > >=, in; .name and [index or 'name']. Functions: contains
+ * startsWith endsWith length lower upper trim join split default first last round min max keys
+ * toJson fromJson format. */
+#ifndef HQ_FLOW_EXPR_H
+#define HQ_FLOW_EXPR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "config/finding.h"
+
+struct err;
+struct expr;
+struct flow_value;
+
+/* Where an expression stands in a file, so that errors point at the right character. */
+struct expr_source {
+    struct arena *arena;
+    struct findings *findings;
+    struct place at;  /* of the text's first character */
+    const char *what; /* "steps.fix.if": begins messages */
+};
+
+/* Parses the inside of ${{ … }}, or the text with the marks around it. NULL: errors were added. */
+struct expr *expr_parse(const char *text, const struct expr_source *source);
+
+/* Compiles a JSON value: every text in it may hold ${{ … }}; one that is nothing else keeps the
+ * type of its result, others become text (null as "", lists and objects as JSON). Borrows nothing.
+ * `pointer_place` may be NULL: then errors stand at source->at; else it gives the place of a value
+ * within, by its pointer. NULL: errors were added. */
+struct flow_value *flow_value_parse(const json_t *value, const struct expr_source *source,
+                                    struct place (*pointer_place)(void *ctx, const char *pointer),
+                                    void *ctx);
+
+/* Types as far as they are known before anything runs; a JSON Schema object tells more (properties,
+ * items, enum). */
+enum expr_type {
+    EXPR_ANY,
+    EXPR_NULL,
+    EXPR_BOOL,
+    EXPR_NUMBER,
+    EXPR_TEXT,
+    EXPR_LIST,
+    EXPR_OBJECT,
+};
+
+/* What stands behind a path of names: known from inputs and schemas. */
+struct expr_scope_type {
+    /* The type of e.g. {"steps","review","output","verdict"}; *schema (borrowed, may be NULL) says
+     * more. false: there is no such thing: *message (arena) says so, with a did-you-mean. */
+    bool (*type)(void *ctx, const char *const *path, size_t count, enum expr_type *type,
+                 const json_t **schema, const char **message);
+    void *ctx;
+};
+
+/* Type errors and unknown references become findings. Returns the type of the whole. */
+enum expr_type expr_check(const struct expr *expr, const struct expr_scope_type *scope,
+                          const struct expr_source *source);
+enum expr_type flow_value_check(const struct flow_value *value, const struct expr_scope_type *scope,
+                                const struct expr_source *source);
+
+/* Visits every reference ("steps", "review", …): who needs whom, what may stand where. */
+typedef void expr_visit(void *ctx, const char *const *path, size_t count, struct place at);
+void expr_references(const struct expr *expr, expr_visit *visit, void *ctx);
+void flow_value_references(const struct flow_value *value, expr_visit *visit, void *ctx);
+
+/* What the roots are at run time. `get` returns a borrowed value for a root ("inputs", "run",
+ * "failure") or, for "steps", of the step `name` ({"output","status"}); NULL: null. */
+struct expr_scope {
+    const json_t *(*get)(void *ctx, const char *root, const char *name);
+    void *ctx;
+};
+
+/* The value: a new reference, never NULL. Results over LIMIT_EXPR_BYTES become null. */
+json_t *expr_eval(const struct expr *expr, const struct expr_scope *scope);
+json_t *flow_value_eval(const struct flow_value *value, const struct expr_scope *scope);
+
+/* null, false, 0, "", [] and {} are not true. */
+bool expr_is_true(const json_t *value);
+
+/* True where no ${{ }} is in it. */
+bool flow_value_is_plain(const struct flow_value *value);
+
+#endif
