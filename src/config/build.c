@@ -1,6 +1,7 @@
 /* Builds struct config: a setting comes from the agent, else from `defaults`, else from the table.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -285,6 +286,22 @@ static void build_shared(struct build *build)
     config->shared_gatekeeper = agent ? agent->id : gatekeeper;
 }
 
+/* A runner is kept where workflows may want one, unless the file says yes or no. */
+static void build_workflows(struct build *build)
+{
+    struct config *config = build->config;
+    const json_t *runner = dig(build->root, "runner");
+    const json_t *enabled = json_is_object(runner) ? dig(runner, "enabled") : runner;
+    const json_t *timeout = json_is_object(runner) ? dig(runner, "timeout") : NULL;
+    config->workflows = path_of(build, setting(build, "workflows"), NULL);
+    config->jobs = path_of(build, dig(build->root, "jobs"), NULL);
+    config->runner = json_is_boolean(enabled)
+                         ? json_is_true(enabled)
+                         : config->workflows && access(config->workflows, F_OK) == 0;
+    config->runner_timeout_ms =
+        ms_of(timeout ? timeout : fallback_of(build, "runner.timeout"), "runner.timeout");
+}
+
 static void build_limits(struct build *build)
 {
     struct config *config = build->config;
@@ -312,6 +329,7 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_agents(&build);
     build_shared(&build);
     build_people(&build);
+    build_workflows(&build);
     json_decref(build.fallbacks);
 }
 

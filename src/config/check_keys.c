@@ -348,7 +348,7 @@ static void check_map_kind(struct check *check, const struct item *item)
 {
     if (item->key->secret && item->key->kind == KEY_MAP)
         check_secret_map(check, item);
-    else if (item->key->plain && json_is_string(item->value))
+    else if (item->key->plain && (json_is_string(item->value) || json_is_boolean(item->value)))
         check_item(check, &(struct item){item->key->keys, item->value, item->pointer, item->name,
                                          item->hidden});
     else if (!json_is_object(item->value))

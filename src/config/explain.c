@@ -170,6 +170,11 @@ static json_t *company_json(const struct config *config)
     json_object_set_new(root, "budget", budget_json(config));
     json_object_set_new(root, "webhooks", webhooks_json(config));
     json_object_set_new(root, "people", people_json(config));
+    json_set_text(root, "workflows", config->workflows);
+    json_set_text(root, "jobs", config->jobs);
+    json_object_set_new(root, "runner",
+                        json_pack("{s:b,s:o}", "enabled", config->runner, "timeout",
+                                  duration_json(config->runner_timeout_ms)));
     return root;
 }
 

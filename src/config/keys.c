@@ -143,6 +143,14 @@ static const struct config_key person_keys[] = {
      .doc = "Whoever owns this folder on this machine is this person."},
     {0}};
 
+static const struct config_key runner_keys[] = {
+    {"enabled", KEY_BOOL,
+     .doc = "Whether a process is kept that runs the commands of `run` steps. Default: the folder "
+            "of workflows is there."},
+    {"timeout", KEY_DURATION, .fallback = "1h", .min = SECOND, .max = DAY,
+     .doc = "The longest time for one command, whatever its step says."},
+    {0}};
+
 static const struct config_key root_keys[] = {
     {"company", KEY_TEXT, .max = 64, .doc = "The company's name. Default: the folder's name."},
     {"ledger", KEY_LEDGER, .fallback = "sqlite",
@@ -161,6 +169,13 @@ static const struct config_key root_keys[] = {
      .doc = "Settings of every agent that does not say otherwise."},
     {"agents", KEY_NAMED, .required = true, .keys = agent_keys,
      .doc = "The agents, by id (a-z, 0-9, -)."},
+    {"workflows", KEY_PATH, .fallback = "workflows",
+     .doc = "The folder of the company's workflows (docs/workflows.md). It need not be there."},
+    {"runner", KEY_MAP, .strict = true, .plain = "enabled", .keys = runner_keys,
+     .doc = "The process that runs the commands of `run` steps, without any secret."},
+    {"jobs", KEY_PATH,
+     .doc = "The folder of the job bridge: its `outbox`, `inbox` and `archive` (docs/jobs.md). "
+            "Absent: workflows can have no `job` steps."},
     {"shared", KEY_MAP, .doc = "The folder that all agents share.",
      .keys =
          KEYS({"dir", KEY_PATH,

@@ -56,6 +56,9 @@ static const char full[] =
     "[technical, \"!technical-lead\"], revisits: [technical], deliver: \"webhook:ops\" }\n"
     "shared: { dir: workspaces/shared, gatekeeper: technical }\n"
     "limits: { depth: 4, tasks: 64, live: 16, fan_out: 8, wall: 2h, tokens: 90000 }\n"
+    "workflows: flows\n"
+    "runner: { enabled: true, timeout: 10m }\n"
+    "jobs: job-queue\n"
     "hooks:  { path: /hooks }\n";
 
 static void check_full_models(const struct config *config)
@@ -157,6 +160,8 @@ static void the_full_example_loads_with_every_field(void **state)
     assert_int_equal(config->limit_wall_ms, 7200000);
     assert_int_equal(config->limit_fan_out, 8);
     assert_int_equal(config->limit_tokens, 90000);
+    assert_true(str_ends(config->workflows, "/flows") && str_ends(config->jobs, "/job-queue"));
+    assert_true(config->runner && config->runner_timeout_ms == 600000);
     assert_true(config->limit_micro_usd == -1 && config->budget_micro_usd == -1);
     assert_string_equal(config->hooks_path, "/hooks");
     check_full_webhooks(config);
@@ -185,6 +190,8 @@ static void what_is_absent_has_defaults(void **state)
     assert_int_equal(config->limit_wall_ms, 7200000);
     assert_int_equal(config->limit_fan_out, 16);
     assert_true(config->limit_micro_usd == -1 && config->limit_tokens == -1);
+    assert_true(str_ends(config->workflows, "/workflows"));
+    assert_true(!config->jobs && !config->runner && config->runner_timeout_ms == 3600000);
     assert_int_equal(config->budget_micro_usd, -1);
     assert_string_equal(config->budget_per, "day");
     assert_int_equal(config->webhook_count, 0);
