@@ -20,13 +20,15 @@
 
 struct script {
     struct model base;
-    struct script_rules *rules;
+    struct script_rules *parts[1 + SCRIPT_PARTS]; /* one file each, in the order of looking */
+    size_t part_count;
 };
 
 struct play { /* one call */
     const struct model_request *request;
     struct script_rule *rule;
-    size_t number; /* of the rule, from 1 */
+    size_t number; /* of the rule, from 1, through all files */
+    double pace;
     struct script_talk talk;
     struct arena arena;
 };
@@ -44,8 +46,7 @@ static bool tool_matches(const json_t *tools, const char *tool)
 {
     size_t i;
     json_t *name;
-    json_array_foreach(tools, i, name)
-    {
+    json_array_foreach (tools, i, name) {
         if (str_eq(json_string_value(name), tool))
             return true;
     }
@@ -76,14 +77,28 @@ static void find_groups(struct play *play)
     }
 }
 
-static void find_rule(struct play *play, struct script_rules *rules)
+/* A rule that only fails, and has failed as often as it shall, lets the others answer. */
+static bool is_over(const struct script_rule *rule)
 {
-    size_t i = 0;
-    while (i + 1 < rules->count && !rule_matches(&rules->rules[i], &play->talk))
-        i++;
-    play->rule = &rules->rules[i];
-    play->number = i + 1;
-    find_groups(play);
+    return !rule->say && !rule->calls && rule->fault.times >= 0 &&
+           atomic_load(&rule->faults_done) >= rule->fault.times;
+}
+
+/* The last rule of all matches anything. */
+static void find_rule(struct play *play, const struct script *script)
+{
+    for (size_t part = 0; part < script->part_count; part++) {
+        struct script_rules *rules = script->parts[part];
+        for (size_t i = 0; i < rules->count; i++) {
+            bool is_last = part + 1 == script->part_count && i + 1 == rules->count;
+            play->number++;
+            play->rule = &rules->rules[i];
+            if (is_last || (rule_matches(play->rule, &play->talk) && !is_over(play->rule))) {
+                find_groups(play);
+                return;
+            }
+        }
+    }
 }
 
 /* Waits; MODEL_CANCELLED, or MODEL_UNREACHABLE where the deadline comes first. */
@@ -103,6 +118,11 @@ static enum model_outcome wait_for(struct play *play, int64_t ms, struct err *er
     return MODEL_UNREACHABLE;
 }
 
+static int64_t paced(const struct play *play, int64_t ms)
+{
+    return (int64_t)((double)ms * play->pace);
+}
+
 /* Gives `len` bytes of text to the listener in the rule's number of pieces. */
 static enum model_outcome stream_text(struct play *play, const char *text, size_t len,
                                       struct err *err)
@@ -110,7 +130,8 @@ static enum model_outcome stream_text(struct play *play, const char *text, size_
     size_t pieces = (size_t)play->rule->pieces;
     size_t step = pieces > 1 ? (len + pieces - 1) / pieces : len;
     for (size_t at = 0; at < len;) {
-        enum model_outcome outcome = wait_for(play, at ? play->rule->pause_ms : 0, err);
+        enum model_outcome outcome =
+            wait_for(play, at ? paced(play, play->rule->pause_ms) : 0, err);
         if (outcome != MODEL_OK)
             return outcome;
         size_t piece = str_utf8_cut(text + at, len - at, step);
@@ -150,8 +171,7 @@ static json_t *calls_of(struct play *play)
 {
     json_t *calls = json_array(), *item;
     size_t i;
-    json_array_foreach(play->rule->calls, i, item)
-    {
+    json_array_foreach (play->rule->calls, i, item) {
         const json_t *with = json_object_get(item, "with");
         const char *id =
             arena_printf(&play->arena, "call_%zu_%zu", json_array_size(play->request->messages), i);
@@ -202,7 +222,7 @@ static enum model_outcome play_rule(struct play *play, struct model_answer *answ
 {
     const char *say = play->rule->say ? play->rule->say : "";
     say = script_text_fill(&play->arena, say, &play->talk);
-    enum model_outcome outcome = wait_for(play, play->rule->delay_ms, err);
+    enum model_outcome outcome = wait_for(play, paced(play, play->rule->delay_ms), err);
     if (outcome != MODEL_OK)
         return outcome;
     if (fault_is_due(play->rule))
@@ -220,9 +240,9 @@ static enum model_outcome script_complete(struct model *model, const struct mode
                                           struct err *err)
 {
     struct script *script = (struct script *)model;
-    struct play play = {.request = request};
+    struct play play = {.request = request, .pace = script->parts[0]->pace};
     script_talk_init(&play.talk, request);
-    find_rule(&play, script->rules);
+    find_rule(&play, script);
     enum model_outcome outcome = play_rule(&play, answer, retry_after_ms, err);
     arena_fini(&play.arena);
     return outcome;
@@ -231,7 +251,8 @@ static enum model_outcome script_complete(struct model *model, const struct mode
 static void script_close(struct model *model)
 {
     struct script *script = (struct script *)model;
-    script_rules_close(script->rules);
+    for (size_t i = 0; i < script->part_count; i++)
+        script_rules_close(script->parts[i]);
     free(script);
 }
 
@@ -266,7 +287,7 @@ static void say_findings(const char *path, const struct findings *findings, stru
         err_hint(err, "%s", first->hint);
 }
 
-static struct script_rules *load(const char *path, struct err *err)
+static struct script_rules *load(const char *path, enum script_part part, struct err *err)
 {
     struct arena arena = {0};
     struct buf text = {0};
@@ -275,7 +296,7 @@ static struct script_rules *load(const char *path, struct err *err)
     findings_init(&findings, &arena);
     if (read_file(path, &text, err))
         goto out;
-    rules = script_rules_read(buf_text(&text), text.len, &findings);
+    rules = script_rules_read(buf_text(&text), text.len, part, &findings);
     findings_sort(&findings);
     if (!rules)
         say_findings(path, &findings, err);
@@ -285,6 +306,26 @@ out:
     return rules;
 }
 
+/* The files that the first one names, which lie beside it. */
+static int load_others(struct script *script, const char *path, struct err *err)
+{
+    struct arena arena = {0};
+    const char *const *also = script->parts[0]->also;
+    const char *slash = strrchr(path, '/');
+    int dir = slash ? (int)(slash - path + 1) : 0;
+    int rc = 0;
+    for (size_t i = 0; also[i] && rc == 0; i++) {
+        const char *other = arena_printf(&arena, "%.*s%s", dir, path, also[i]);
+        struct script_rules *rules = load(other, also[i + 1] ? SCRIPT_MIDDLE : SCRIPT_LAST, err);
+        if (rules)
+            script->parts[script->part_count++] = rules;
+        else
+            rc = -1;
+    }
+    arena_fini(&arena);
+    return rc;
+}
+
 struct model *script_open(const struct config_model *config, struct fetch *fetch, struct err *err)
 {
     if (str_is_empty(config->file)) {
@@ -292,11 +333,14 @@ struct model *script_open(const struct config_model *config, struct fetch *fetch
         err_hint(err, "add models.%s.file: scripts/company.yaml", config->name);
         return NULL;
     }
-    struct script_rules *rules = load(config->file, err);
+    struct script_rules *rules = load(config->file, SCRIPT_WHOLE, err);
     if (!rules)
         return NULL;
     struct script *script = mem_zalloc(sizeof(*script));
     script->base = (struct model){&script_ops, config->name, config->api};
-    script->rules = rules;
-    return &script->base;
+    script->parts[script->part_count++] = rules;
+    if (load_others(script, config->file, err) == 0)
+        return &script->base;
+    script_close(&script->base);
+    return NULL;
 }

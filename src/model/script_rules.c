@@ -19,6 +19,7 @@ struct reader {
     struct findings *findings;
     struct arena *arena;
     struct script_rule *rule; /* the one that is being read */
+    enum script_part part;
 };
 
 struct at { /* an object of the file and its JSON pointer */
@@ -48,8 +49,7 @@ static bool check_keys(struct reader *reader, struct at at, const char *what,
                       "%s: must be a mapping of keys", what);
         return false;
     }
-    json_object_foreach((json_t *)at.object, key, value)
-    {
+    json_object_foreach ((json_t *)at.object, key, value) {
         if (str_in(key, known))
             continue;
         const char *near = str_nearest(key, known);
@@ -160,8 +160,7 @@ static const json_t *read_tools(struct reader *reader, struct at when)
     }
     if (value && json_array_size(value) == 0)
         complain(reader, when, "tool", "the name of a tool, or a list of names");
-    json_array_foreach(value, i, name)
-    {
+    json_array_foreach (value, i, name) {
         if (!json_is_string(name))
             complain(reader, when, "tool", "the name of a tool, or a list of names");
     }
@@ -202,8 +201,9 @@ static void check_with(struct reader *reader, struct at at, const char *key, con
     json_t *member;
     size_t i;
     check_text(reader, at, key, json_string_value(value));
-    json_object_foreach((json_t *)value, name, member) check_with(reader, inside, name, member);
-    json_array_foreach(value, i, member)
+    json_object_foreach ((json_t *)value, name, member)
+        check_with(reader, inside, name, member);
+    json_array_foreach (value, i, member)
         check_with(reader, inside, arena_printf(reader->arena, "%zu", i), member);
 }
 
@@ -217,8 +217,7 @@ static void read_calls(struct reader *reader, struct at at)
     reader->rule->calls = list;
     if (list && (json_array_size(list) == 0 || json_array_size(list) > CALLS_MAX))
         complain(reader, at, "call", "a list of 1 to 1000 calls: - { tool: …, with: { … } }");
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         struct at call = {item, arena_printf(reader->arena, "%s/%zu", pointer, i)};
         if (!check_keys(reader, call, "call", known))
             continue;
@@ -330,36 +329,81 @@ static void check_reach(struct reader *reader, struct at at, bool is_last)
     }
 }
 
+static void read_pace(struct reader *reader, struct at top)
+{
+    const json_t *pace = json_object_get(top.object, "pace");
+    reader->rules->pace = 1;
+    if (!pace)
+        return;
+    if (!json_is_number(pace) || json_number_value(pace) < 0 || json_number_value(pace) > 100)
+        complain(reader, top, "pace", "a number from 0 to 100");
+    else
+        reader->rules->pace = json_number_value(pace);
+}
+
+/* `also: talk.yaml` or `also: [workflows.yaml, talk.yaml]`. */
+static void read_also(struct reader *reader, struct at top)
+{
+    const json_t *also = json_object_get(top.object, "also"), *name;
+    size_t i, count = json_array_size(also);
+    if (json_is_string(also))
+        reader->rules->also[0] = json_string_value(also);
+    else if (also && (count == 0 || count > SCRIPT_PARTS))
+        complain(reader, top, "also", "the name of a file beside this one, or a list of 1 to 8");
+    json_array_foreach (also, i, name) {
+        if (!json_is_string(name))
+            complain(reader, top, "also", "a list of file names");
+        else if (i < SCRIPT_PARTS)
+            reader->rules->also[i] = json_string_value(name);
+    }
+}
+
+/* False where its keys are wrong. */
+static bool read_top(struct reader *reader, struct at top)
+{
+    static const char *const known[] = {"rules", "pace", "also", NULL};
+    if (!check_keys(reader, top, "script", known))
+        return false;
+    for (size_t i = 1; reader->part != SCRIPT_WHOLE && known[i]; i++)
+        if (json_object_get(top.object, known[i]))
+            finding_error(reader->findings, place_of(reader, top, known[i]),
+                          "%s: belongs into the file that hq.yaml names", known[i]);
+    read_pace(reader, top);
+    read_also(reader, top);
+    return true;
+}
+
 static void read_rules(struct reader *reader)
 {
-    static const char *const known[] = {"rules", NULL};
     struct script_rules *rules = reader->rules;
-    const json_t *list = json_object_get(rules->document->root, "rules");
-    json_t *item;
+    struct at top = {rules->document->root, ""};
+    const json_t *list = json_object_get(top.object, "rules"), *item;
     size_t i;
-    if (!check_keys(reader, (struct at){rules->document->root, ""}, "script", known))
+    if (!read_top(reader, top))
         return;
-    if (json_array_size(list) == 0) {
+    bool others_follow = rules->also[0] || reader->part == SCRIPT_MIDDLE;
+    if (json_array_size(list) == 0 && !(rules->also[0] && !list)) {
         finding_error(reader->findings, yaml_place(rules->document, ""),
                       "\"rules\" must be a list with at least one rule");
         return;
     }
-    rules->rules = arena_alloc(&rules->arena, json_array_size(list) * sizeof(rules->rules[0]));
-    json_array_foreach(list, i, item)
-    {
+    rules->rules = arena_alloc(&rules->arena, (json_array_size(list) + 1) * sizeof(*rules->rules));
+    json_array_foreach (list, i, item) {
         struct at at = {item, arena_printf(reader->arena, "/rules/%zu", i)};
         reader->rule = &rules->rules[i];
         rules->count = i + 1;
         read_rule(reader, at);
-        check_reach(reader, at, i + 1 == json_array_size(list));
+        check_reach(reader, at, !others_follow && i + 1 == json_array_size(list));
     }
 }
 
-struct script_rules *script_rules_read(const char *bytes, size_t len, struct findings *findings)
+struct script_rules *script_rules_read(const char *bytes, size_t len, enum script_part part,
+                                       struct findings *findings)
 {
     struct script_rules *rules = mem_zalloc(sizeof(*rules));
     rules->document = yaml_read(bytes, len, &rules->arena, findings);
-    struct reader reader = {.rules = rules, .findings = findings, .arena = &rules->arena};
+    struct reader reader = {
+        .rules = rules, .findings = findings, .arena = &rules->arena, .part = part};
     if (findings->errors == 0)
         read_rules(&reader);
     if (findings->errors == 0)

@@ -42,16 +42,29 @@ struct script_rule {
     atomic_llong faults_done;
 };
 
+enum { SCRIPT_PARTS = 8 /* files that `also` names */ };
+
 struct script_rules {
     struct arena arena;
     struct yaml_document *document;
     struct script_rule *rules;
     size_t count;
+    double pace; /* by which delays and pauses are multiplied */
+    const char
+        *also[SCRIPT_PARTS + 1]; /* files whose rules follow, beside this one; NULL-terminated */
 };
 
-/* Reads the text of a script. Returns the rules (script_rules_close() them), or NULL with at least
- * one error in `findings`. The last rule matches anything. */
-struct script_rules *script_rules_read(const char *bytes, size_t len, struct findings *findings);
+/* Which place a text has among the files of one script. */
+enum script_part {
+    SCRIPT_WHOLE,  /* the file that the company names */
+    SCRIPT_MIDDLE, /* named by its `also`: others follow */
+    SCRIPT_LAST,   /* the last of those */
+};
+
+/* Reads the text of a script's file. Returns the rules (script_rules_close() them), or NULL with at
+ * least one error in `findings`. The last rule of all matches anything. */
+struct script_rules *script_rules_read(const char *bytes, size_t len, enum script_part part,
+                                       struct findings *findings);
 void script_rules_close(struct script_rules *rules);
 
 #endif

@@ -77,6 +77,7 @@ struct stage {
     int64_t retry_after_ms, deadline;
     struct err err;
     const char *name, *system;
+    struct arena arena;
 };
 
 static void write_file(const char *path, const char *text)
@@ -109,6 +110,7 @@ static int tear_down(void **state)
     json_decref(stage->messages);
     json_decref(stage->answer.message);
     buf_fini(&stage->heard);
+    arena_fini(&stage->arena);
     unlink(stage->path);
     free(stage);
     return 0;
@@ -278,6 +280,10 @@ static const struct mistake {
     {"rules:\n  - fault: { kind: cut, after: 3s }\n", "2:12", "belongs to retry_later"},
     {"rules:\n  - &a\n    say: a\n", "2:5", "anchors"},
     {"rules:\n  - say: \"a\n", "2:12", "YAML"},
+    {"rules:\n  - say: a\npace: -1\n", "3:7", "from 0 to 100"},
+    {"rules:\n  - say: a\nalso: []\n", "3:7", "a list of 1 to 8"},
+    {"rules: []\nalso: a.yaml\n", "1:1", "at least one rule"},
+    {"rules:\n  - say: a\nalso: a.yaml\n", "2:5", "no \"when\""},
 };
 
 static void test_mistakes_are_named(void **state)
@@ -288,7 +294,8 @@ static void test_mistakes_are_named(void **state)
         struct arena arena = {0};
         struct findings findings;
         findings_init(&findings, &arena);
-        assert_null(script_rules_read(mistake->text, strlen(mistake->text), &findings));
+        assert_null(
+            script_rules_read(mistake->text, strlen(mistake->text), SCRIPT_WHOLE, &findings));
         assert_true(findings.errors > 0);
         const struct finding *first = &findings.items[0];
         const char *at = arena_printf(&arena, "%d:%d", first->line, first->column);
@@ -317,12 +324,45 @@ static void test_open_says_where(void **state)
     assert_non_null(strstr(err.hint, "models.demo.file"));
 }
 
+/* One script in three files: rules of the first come first; a rule that only fails steps aside. */
+static void test_files_that_follow(void **state)
+{
+    struct stage *stage = *state;
+    char middle[80], last[80];
+    snprintf(middle, sizeof(middle), "%s.middle", stage->path);
+    snprintf(last, sizeof(last), "%s.last", stage->path);
+    stage->model->ops->close(stage->model);
+    write_file(stage->path, arena_printf(&stage->arena,
+                                         "pace: 0\nalso: [%s, %s]\nrules:\n"
+                                         "  - when: { user: limited }\n"
+                                         "    fault: { kind: retry_later, after: 3s, times: 1 }\n",
+                                         strrchr(middle, '/') + 1, strrchr(last, '/') + 1));
+    write_file(middle, "rules:\n  - when: { user: limited }\n    delay: 60s\n    say: middle\n");
+    write_file(last, "rules:\n  - say: last\n");
+    stage->model = script_open(&stage->config, NULL, &stage->err);
+    if (!stage->model)
+        fail_msg("%s", stage->err.message);
+    assert_int_equal(say(stage, "limited"), MODEL_RETRY_LATER);
+    assert_int_equal(complete(stage), MODEL_OK);
+    assert_string_equal(text_of(stage), "middle");
+    assert_int_equal(say(stage, "else"), MODEL_OK);
+    assert_string_equal(text_of(stage), "last");
+    write_file(middle, "also: x.yaml\nrules:\n  - when: { user: limited }\n    say: middle\n");
+    assert_null(script_open(&stage->config, NULL, &stage->err));
+    assert_non_null(strstr(stage->err.message, ".middle:1:7: also: belongs"));
+    unlink(middle);
+    assert_null(script_open(&stage->config, NULL, &stage->err));
+    assert_non_null(strstr(stage->err.message, ".middle"));
+    unlink(last);
+}
+
 /* The scripts that the repository ships load. */
 static void test_examples_load(void **state)
 {
     (void)state;
-    static const char *const names[] = {"atomizer/scripts/company", "mario/scripts/mario"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"atomizer/scripts/company", "atomizer/scripts/demo",
+                                        "mario/scripts/mario"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[4096];
         struct err err = {0};
         snprintf(path, sizeof(path), "%s/examples/%s.yaml", getenv("HQ_SOURCE"), names[i]);
@@ -345,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test_setup_teardown(test_open_says_where, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files_that_follow, set_up, tear_down),
         cmocka_unit_test(test_examples_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
