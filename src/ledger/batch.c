@@ -32,6 +32,7 @@ static const struct {
     [OP_INBOX] = {rule_inbox, NEEDS_ROOM},
     [OP_REGISTER] = {rule_register, NEEDS_ROOM},
     [OP_PROJECTED] = {rule_projected, GOES_ALONG},
+    [OP_DEFINE] = {rule_define, NEEDS_ROOM},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 

@@ -285,7 +285,7 @@ struct outcome {
     char code[40];     /* REFUSED: "key_reused", "queue_full", "budget" … */
     char message[320];
     int64_t incarnation; /* after REGISTER */
-    char state[16];      /* after OK: of the task of the last op with a fence: "working", or what the
+    char state[24];      /* after OK: of the task of the last op with a fence: "working", or what the
                           * batch made of it ("waiting", "queued", "failed" …); "" without one */
 };
 
@@ -356,8 +356,8 @@ enum ledger_list {
     LIST_RUNS_DUE,         /* open ones whose ready_at is not 0 and not after `cursor` */
     LIST_RUNS_BY_PREFIX,   /* ids that start with a */
     LIST_STEPS,            /* a = run; all rounds, by path and round */
-    LIST_APPROVALS,        /* a = state (NULL: pending first, then newest); by created_at; cursor = go
-                            * on above */
+    LIST_APPROVALS,        /* a = state, oldest first, cursor = created_at to go on above; NULL: the
+                            * pending ones, oldest first, then the newest of the others; no cursor */
     LIST_APPROVALS_BY_PREFIX,
     LIST_APPROVALS_OF_RUN, /* a = run */
     LIST_VOTES,            /* a = approval */

@@ -125,6 +125,84 @@ static struct scan scan_effects(const char *state, const char *destination, int6
     return scan;
 }
 
+static struct scan scan_ids(struct arena *arena, const struct record *record, const char *prefix)
+{
+    struct scan scan = scan_prefix(arena, prefix);
+    scan.record = record;
+    return scan;
+}
+
+/* The newest first, below the time `below` (0: all). */
+static struct scan scan_newest(const struct record *record, const char *index, const char *of,
+                               int64_t below)
+{
+    struct scan scan = scan_of(record, index, of);
+    scan.descending = true;
+    scan.has_high = below > 0;
+    scan.high = value_int(below - 1);
+    return scan;
+}
+
+static struct scan scan_due(int64_t until)
+{
+    return (struct scan){
+        .record = &run_record,
+        .index = "run_due",
+        .has_low = true,
+        .low = value_int(1),
+        .has_high = true,
+        .high = value_int(until),
+    };
+}
+
+static struct scan scan_runs(const char *name, const char *state, int64_t below)
+{
+    const char *index = name && state ? "run_name_state"
+                        : name        ? "run_name"
+                        : state       ? "run_state"
+                                      : "run_created";
+    struct scan scan = scan_newest(&run_record, index, name ? name : state, below);
+    if (name && state)
+        scan.eq[scan.eq_count++] = value_text(state);
+    return scan;
+}
+
+static struct scan scan_approvals(const char *state, int64_t after)
+{
+    struct scan scan = scan_of(&approval_record, "approval_state", state);
+    scan.has_low = after > 0;
+    scan.low = value_int(after + 1);
+    return scan;
+}
+
+/* What the lists of workflows ask for; record NULL: it is none of them. */
+static struct scan scan_flow(struct arena *arena, enum ledger_list list, const char *a,
+                             const char *b, int64_t cursor)
+{
+    switch (list) {
+    case LIST_RUNS:
+        return scan_runs(a, b, cursor);
+    case LIST_RUNS_DUE:
+        return scan_due(cursor);
+    case LIST_RUNS_BY_PREFIX:
+        return scan_ids(arena, &run_record, a);
+    case LIST_STEPS:
+        return scan_of(&step_record, NULL, a);
+    case LIST_APPROVALS:
+        return scan_approvals(a, cursor);
+    case LIST_APPROVALS_BY_PREFIX:
+        return scan_ids(arena, &approval_record, a);
+    case LIST_APPROVALS_OF_RUN:
+        return scan_of(&approval_record, "approval_run", a);
+    case LIST_VOTES:
+        return scan_of(&vote_record, NULL, a);
+    case LIST_JOBS:
+        return scan_newest(&job_record, a ? "job_state" : "job_created", a, cursor);
+    default:
+        return (struct scan){0};
+    }
+}
+
 /* Three walks by age, merged: open tasks of one agent or of all. */
 static int list_open(struct ledger *ledger, const char *agent, int64_t after, size_t max,
                      struct arena *arena, void **rows, size_t *count, struct err *err)
@@ -161,6 +239,55 @@ static int list_open(struct ledger *ledger, const char *agent, int64_t after, si
     *rows = merged;
     *count = n;
     return 0;
+}
+
+/* Two walks under one look: who waits first, then the newest of the others. */
+static int list_inbox(struct ledger *ledger, size_t max, struct arena *arena, void **rows,
+                      size_t *count, struct err *err)
+{
+    struct approval *pending = NULL, *newest = NULL, *list;
+    struct scan first = scan_approvals(APPROVAL_PENDING, 0);
+    struct scan then = scan_newest(&approval_record, "approval_created", NULL, 0);
+    void *found[2] = {0};
+    size_t have[2] = {0}, n = 0;
+    first.max = then.max = max;
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    const struct store_ops *ops = ledger->store->ops;
+    int rc = ops->scan(ledger->store, &first, arena, &found[0], &have[0], err);
+    if (rc == STORE_OK && have[0] < max) {
+        then.max = max + have[0]; /* the pending ones may be among the newest */
+        rc = ops->scan(ledger->store, &then, arena, &found[1], &have[1], err);
+    }
+    read_end(ledger);
+    if (rc != STORE_OK)
+        return -1;
+    pending = found[0];
+    newest = found[1];
+    list = arena_alloc(arena, (max + 1) * sizeof(*list));
+    for (; n < have[0]; n++)
+        list[n] = pending[n];
+    for (size_t i = 0; i < have[1] && n < max; i++)
+        if (strcmp(newest[i].state, APPROVAL_PENDING) != 0)
+            list[n++] = newest[i];
+    *rows = list;
+    *count = n;
+    return 0;
+}
+
+/* Jobs whose folders stand there are few: those that go on are left out here. */
+static int list_archive(struct ledger *ledger, size_t max, struct arena *arena, void **rows,
+                        size_t *count, struct err *err)
+{
+    struct scan scan = {
+        .record = &job_record, .index = "job_archive", .eq = {value_int(0)}, .eq_count = 1};
+    size_t all = 0;
+    int rc = read_scan(ledger, &scan, arena, rows, &all, err);
+    struct job *jobs = *rows;
+    for (size_t i = 0; i < all && *count < max; i++)
+        if (job_state_is_terminal(jobs[i].state))
+            jobs[(*count)++] = jobs[i];
+    return rc;
 }
 
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
@@ -216,6 +343,16 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         scan = (struct scan){.record = &usage_record, .has_low = a, .has_high = b};
         scan.low = value_text(a);
         scan.high = value_text(b);
+        break;
+    case LIST_APPROVALS:
+        if (!a)
+            return list_inbox(ledger, max, arena, rows, count, err);
+        scan = scan_flow(arena, list, a, b, cursor);
+        break;
+    case LIST_JOBS_TO_ARCHIVE:
+        return list_archive(ledger, max, arena, rows, count, err);
+    default:
+        scan = scan_flow(arena, list, a, b, cursor);
         break;
     }
     if (!scan.record)

@@ -31,6 +31,8 @@ int rule_inbox(struct tx *tx, const struct op *op);
 /* An agent's process tells who it is; a projection is written down as done. */
 int rule_register(struct tx *tx, const struct op *op);
 int rule_projected(struct tx *tx, const struct op *op);
+/* Workflows. */
+int rule_define(struct tx *tx, const struct op *op);
 
 /* Leases ready tasks; tasks (in the caller's arena) is an array of *count. */
 struct claiming {

@@ -14,7 +14,9 @@
 #define OPEN "\"state\" IN ('queued','working','waiting')"
 
 static const struct schema_index task_indexes[] = {
-    {"task_ready", {"agent", "state", "blocked", "priority", "rank", "seq"}, false,
+    {"task_ready",
+     {"agent", "state", "blocked", "priority", "rank", "seq"},
+     false,
      "\"state\"='queued'"},
     {"task_due", {"state", "ready_at"}, false, OPEN},
     {"task_deadline", {"state", "deadline_at"}, false, OPEN " AND \"deadline_at\">0"},
@@ -47,21 +49,19 @@ static const struct schema_index request_indexes[] = {
     {"request_created", {"created_at"}, false, NULL},
 };
 
-#define RUN_OPEN "\"state\" IN ('running','waiting')"
-
 static const struct schema_index run_indexes[] = {
     {"run_created", {"created_at"}, false, NULL},
     {"run_name", {"name", "created_at"}, false, NULL},
     {"run_state", {"state", "created_at"}, false, NULL},
-    {"run_due", {"state", "ready_at"}, false, RUN_OPEN " AND \"ready_at\">0"},
-    {"run_task", {"task"}, false, NULL},
+    {"run_name_state", {"name", "state", "created_at"}, false, NULL},
+    {"run_due", {"ready_at"}, false, "\"ready_at\">0"},
 };
 
 static const struct schema_index approval_indexes[] = {
     {"approval_created", {"created_at"}, false, NULL},
     {"approval_state", {"state", "created_at"}, false, NULL},
     {"approval_due", {"state", "expires_at"}, false, "\"state\"='pending' AND \"expires_at\">0"},
-    {"approval_task", {"task"}, false, NULL},
+    {"approval_task", {"task", "state"}, false, "\"state\"='pending'"},
     {"approval_run", {"run", "path"}, false, NULL},
 };
 
@@ -93,7 +93,7 @@ const struct schema_table schema_tables[] = {
     {&meta_record, true, NULL, 0},
     {&definition_record, false, NULL, 0},
     {&run_record, false, INDEXES(run_indexes)},
-    {&step_record, false, NULL, 0},
+    {&step_record, true, NULL, 0},
     {&approval_record, false, INDEXES(approval_indexes)},
     {&vote_record, true, NULL, 0},
     {&job_record, false, INDEXES(job_indexes)},

@@ -156,6 +156,10 @@ extern const struct record job_record;
 
 /* True for done, failed, rejected, cancelled, timed_out. */
 bool run_state_is_terminal(const char *state);
+/* True for done, skipped, not_run, failed, rejected, cancelled. */
+bool step_state_is_terminal(const char *state);
+/* True for completed, failed, cancelled. */
+bool job_state_is_terminal(const char *state);
 
 enum { RUN_ID_TEXT = 29, APPROVAL_ID_TEXT = 11, EFFECT_ID_TEXT = 29 };
 

@@ -148,6 +148,19 @@ bool run_state_is_terminal(const char *state)
     return str_in(state, terminal);
 }
 
+bool step_state_is_terminal(const char *state)
+{
+    static const char *const terminal[] = {"done",   "skipped",  "not_run",
+                                           "failed", "rejected", "cancelled", NULL};
+    return str_in(state, terminal);
+}
+
+bool job_state_is_terminal(const char *state)
+{
+    static const char *const terminal[] = {JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED, NULL};
+    return str_in(state, terminal);
+}
+
 void run_id_of_task(const char *task, char id[RUN_ID_TEXT])
 {
     snprintf(id, RUN_ID_TEXT, "r-%s", str_starts(task, "t-") ? task + 2 : task);
