@@ -159,6 +159,7 @@ static void build_webhooks(struct build *build)
     build->config->webhooks = items;
     json_object_foreach (webhooks, name, value) {
         const json_t *form = dig(value, "form"), *rate = dig(value, "per_minute");
+        const json_t *unknown = dig(value, "on_unknown");
         const char *pointer = arena_printf(build->arena, "/webhooks/%s/url", name);
         items[build->config->webhook_count++] = (struct config_webhook){
             .name = arena_strdup(build->arena, name),
@@ -166,6 +167,8 @@ static void build_webhooks(struct build *build)
             .form = text_of(build, form ? form : fallback_of(build, "webhooks.*.form")),
             .per_minute = int_of(rate ? rate : fallback_of(build, "webhooks.*.per_minute"),
                                  "webhooks.*.per_minute"),
+            .on_unknown =
+                text_of(build, unknown ? unknown : fallback_of(build, "webhooks.*.on_unknown")),
         };
     }
 }
@@ -211,6 +214,7 @@ static void build_agent(struct build *build, struct config_agent *agent, const c
     agent->exec_network = json_is_true(agent_setting(build, value, "tools.exec.network"));
     agent->exec_timeout_ms =
         ms_of(agent_setting(build, value, "tools.exec.timeout"), "agents.*.tools.exec.timeout");
+    agent->exec_on_unknown = text_of(build, agent_setting(build, value, "tools.exec.on_unknown"));
     agent->turns = int_of(agent_setting(build, value, "turns"), "agents.*.turns");
     build_heartbeat(build, agent, value);
 }

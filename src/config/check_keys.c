@@ -271,9 +271,9 @@ static void check_map(struct check *check, const struct item *item)
 
 static void check_name(struct check *check, const struct item *item, const char *name)
 {
-    static const char *const reserved[] = {"all",    "gateway",  "guard",   "hq",
-                                           "hub",    "operator", "outside", "supervisor",
-                                           "system", "you",      NULL};
+    static const char *const reserved[] = {"all",      "gateway", "guard",  "hq",     "hub",
+                                           "operator", "outside", "person", "runner", "supervisor",
+                                           "system",   "you",     NULL};
     struct place at =
         yaml_key_place(check->document, yaml_pointer(check->arena, item->pointer, name));
     bool is_agent = strcmp(item->name, "agents") == 0;

@@ -373,6 +373,28 @@ static void check_folders(struct relations *all)
         }
 }
 
+/* One person at most sits at this machine; "owner" is whoever does, where nobody is named. */
+static void check_people(struct relations *all)
+{
+    const char *local = NULL;
+    for (size_t i = 0; i < all->config->person_count; i++) {
+        const struct config_person *person = &all->config->people[i];
+        const char *pointer = arena_printf(all->arena, "/people/%s/local", person->id);
+        if (person->local && local)
+            finding_error(all->findings, yaml_place(all->document, pointer),
+                          "local: %s is the one at this machine already", local);
+        local = person->local && !local ? person->id : local;
+    }
+    for (size_t i = 0; i < all->config->person_count && !local; i++) {
+        if (!str_eq(all->config->people[i].id, CONFIG_OWNER))
+            continue;
+        finding_error(all->findings, yaml_key_place(all->document, "/people/" CONFIG_OWNER),
+                      "people: \"" CONFIG_OWNER
+                      "\" is whoever owns this folder, where nobody is local");
+        finding_hint(all->findings, "write: " CONFIG_OWNER ": { local: true, … }");
+    }
+}
+
 void check_relations(const struct yaml_document *document, const struct config *config,
                      struct findings *findings)
 {
@@ -383,4 +405,5 @@ void check_relations(const struct yaml_document *document, const struct config *
     check_aliases(&all);
     check_ports(&all);
     check_folders(&all);
+    check_people(&all);
 }

@@ -36,8 +36,8 @@ struct config_model { /* a provider: how to reach models */
 struct config_webhook { /* where results are posted to people outside */
     const char *name;
     struct config_secret url;
-    const char *form;   /* cloudevents, discord */
-    int64_t per_minute; /* requests; default 30 */
+    const char *form;       /* cloudevents, discord */
+    int64_t per_minute;     /* requests; default 30 */
     const char *on_unknown; /* ask (default): a person decides whether it is sent again; leave */
 };
 
@@ -57,10 +57,13 @@ struct config_agent {
     int64_t exec_timeout_ms;
     const char *exec_on_unknown; /* tell (default): the model is told that it may have run in part;
                                   * ask: a person decides whether it runs again */
-    int64_t turns;              /* at once; default LIMIT_TURNS_AT_ONCE */
-    int64_t heartbeat_every_ms; /* 0: off */
+    int64_t turns;               /* at once; default LIMIT_TURNS_AT_ONCE */
+    int64_t heartbeat_every_ms;  /* 0: off */
     const char *heartbeat_target;
 };
+
+#define CONFIG_OWNER "owner"    /* the person at this machine, where none is `local` */
+#define PERSON_PREFIX "person:" /* of a principal: "person:ID" */
 
 struct config_person {
     const char *id;
@@ -96,8 +99,8 @@ struct config {
     size_t person_count;
     const char *workflows; /* absolute: the folder of the company's workflows; default
                             * <dir>/workflows, which need not be there */
-    const char *jobs;      /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
-    bool runner;           /* a runner's process is kept for `run` steps. Default: `workflows` is there */
+    const char *jobs; /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
+    bool runner; /* a runner's process is kept for `run` steps. Default: `workflows` is there */
     int64_t runner_timeout_ms; /* the longest time for one command; default 1 h */
 };
 
@@ -126,9 +129,9 @@ const struct config_webhook *config_webhook(const struct config *config, const c
 
 const struct config_person *config_person(const struct config *config, const char *id);
 
-/* Who a principal is as a person: "person:ceo" is ceo; the operator is the `local` one, or, where there
- * is none, "owner" with every role ("*"). *roles is NULL-terminated. NULL: no person (an agent, a
- * door). */
+/* Who a principal is as a person: "person:ceo" is ceo; the operator is the `local` one, or, where
+ * there is none, "owner" with every role ("*"). *roles is NULL-terminated. NULL: no person (an
+ * agent, a door). */
 const char *config_person_of(const struct config *config, const char *principal,
                              const char *const **roles);
 

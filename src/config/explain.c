@@ -50,9 +50,10 @@ static json_t *webhooks_json(const struct config *config)
     for (size_t i = 0; i < config->webhook_count; i++) {
         const struct config_webhook *webhook = &config->webhooks[i];
         json_object_set_new(webhooks, webhook->name,
-                            json_pack("{s:o,s:s,s:I}", "url", secret_json(&webhook->url), "form",
-                                      webhook->form, "per_minute",
-                                      (json_int_t)webhook->per_minute));
+                            json_pack("{s:o,s:s,s:I,s:s}", "url", secret_json(&webhook->url),
+                                      "form", webhook->form, "per_minute",
+                                      (json_int_t)webhook->per_minute, "on_unknown",
+                                      webhook->on_unknown));
     }
     return webhooks;
 }
@@ -93,6 +94,7 @@ static json_t *tools_json(const struct config_agent *agent)
     json_t *exec = json_object(), *tools = json_object();
     json_object_set_new(exec, "network", json_boolean(agent->exec_network));
     json_object_set_new(exec, "timeout", duration_json(agent->exec_timeout_ms));
+    json_set_text(exec, "on_unknown", agent->exec_on_unknown);
     json_object_set_new(tools, "allow", texts_json(agent->tools_allow));
     json_object_set_new(tools, "exec", exec);
     return tools;

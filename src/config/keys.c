@@ -24,17 +24,26 @@ static const struct config_key tools_keys[] = {
                           "memory_get", "cron"),
      .doc = "The tools that the agent may use. An empty list is none."},
     {"exec", KEY_MAP, .strict = true, .doc = "How commands of the tool `exec` run.",
-     .keys =
-         KEYS({"network", KEY_BOOL, .fallback = "false",
-               .doc = "Whether commands may open network connections."},
-              {
-                  "timeout",
-                  KEY_DURATION,
-                  .fallback = "120s",
-                  .min = SECOND,
-                  .max = DAY,
-                  .doc = "A command is ended after this long, unless its call asks for another.",
-              })},
+     .keys = KEYS(
+         {"network", KEY_BOOL, .fallback = "false",
+          .doc = "Whether commands may open network connections."},
+         {
+             "timeout",
+             KEY_DURATION,
+             .fallback = "120s",
+             .min = SECOND,
+             .max = DAY,
+             .doc = "A command is ended after this long, unless its call asks for another.",
+         },
+         {
+             "on_unknown",
+             KEY_WORD,
+             .fallback = "tell",
+             .words = WORDS("tell", "ask"),
+             .doc = "What becomes of a command that was running when its process died: `tell` "
+                    "tells the model that it may have run in part, `ask` asks a person whether "
+                    "it runs again.",
+         })},
     {0}};
 
 static const struct config_key model_choice_keys[] = {
@@ -135,12 +144,17 @@ static const struct config_key webhook_keys[] = {
      .doc = "What is posted: a CloudEvent, or a message for Discord's incoming webhooks."},
     {"per_minute", KEY_INT, .fallback = "30", .min = 1, .max = 6000,
      .doc = "How many posts may begin in a minute."},
+    {"on_unknown", KEY_WORD, .fallback = "ask", .words = WORDS("ask", "leave"),
+     .doc = "What becomes of a post of which nobody knows whether it arrived: `ask` puts it in the "
+            "inbox, `leave` only declares it."},
     {0}};
 
 static const struct config_key person_keys[] = {
-    {"roles", KEY_ID, .list = true, .fallback = "[]", .doc = "The person's roles."},
+    {"roles", KEY_ID, .list = true, .fallback = "[]",
+     .doc = "The person's roles: a gate may ask for `role:NAME`."},
     {"local", KEY_BOOL, .fallback = "false",
-     .doc = "Whoever owns this folder on this machine is this person."},
+     .doc = "Whoever owns this folder on this machine is this person; others have a token of their "
+            "own, `secrets/person.ID.token`. At most one."},
     {0}};
 
 static const struct config_key runner_keys[] = {
@@ -159,8 +173,9 @@ static const struct config_key root_keys[] = {
      .keys = KEYS({"listen", KEY_LISTEN,
                    .doc = "A loopback `address:port` for dashboard and API. Absent: only the unix "
                           "socket."})},
-    {"people", KEY_NAMED, .later = true, .keys = person_keys,
-     .doc = "Who works with the company. Without an entry the owner has every role."},
+    {"people", KEY_NAMED, .keys = person_keys,
+     .doc = "Who decides what the inbox asks. Where nobody is `local`, whoever owns this folder is "
+            "`owner` and has every role."},
     {"models", KEY_NAMED, .keys = provider_keys,
      .doc = "Providers of models, by a name of your choice: a model is `provider/name`."},
     {"webhooks", KEY_NAMED, .keys = webhook_keys,

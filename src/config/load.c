@@ -242,7 +242,8 @@ bool config_agent_equal(const struct config_agent *a, const struct config_agent 
            texts_equal(a->fallbacks, b->fallbacks) && str_eq(a->workspace, b->workspace) &&
            str_eq(a->instance, b->instance) && texts_equal(a->tools_allow, b->tools_allow) &&
            a->exec_network == b->exec_network && a->exec_timeout_ms == b->exec_timeout_ms &&
-           a->turns == b->turns && a->heartbeat_every_ms == b->heartbeat_every_ms &&
+           str_eq(a->exec_on_unknown, b->exec_on_unknown) && a->turns == b->turns &&
+           a->heartbeat_every_ms == b->heartbeat_every_ms &&
            str_eq(a->heartbeat_target, b->heartbeat_target);
 }
 

@@ -91,6 +91,21 @@ static int ensure_agent_tokens(int dir, const char *agent, struct err *err)
     return hooks < 0 ? -1 : own + hooks;
 }
 
+/* Whoever is `local` speaks as the operator. */
+static int ensure_person_token(int dir, const struct config_person *person, struct err *err)
+{
+    char name[256];
+    snprintf(name, sizeof(name), "person.%s.token", person->id);
+    return person->local ? 0 : ensure_token(dir, name, err);
+}
+
+static int ensure_fixed_tokens(int dir, struct err *err)
+{
+    int own = ensure_token(dir, "operator.token", err);
+    int runner = own < 0 ? -1 : ensure_token(dir, "runner.token", err);
+    return runner < 0 ? -1 : own + runner;
+}
+
 /* Makes the names last: the folder's own entry lies in its parent. */
 static int sync_folder(int dir, struct err *err)
 {
@@ -106,9 +121,13 @@ int secret_make_tokens(const struct config *config, struct err *err)
     int dir = open_folder(config->secrets, err);
     if (dir < 0)
         return -1;
-    int made = ensure_token(dir, "operator.token", err);
+    int made = ensure_fixed_tokens(dir, err);
     for (size_t i = 0; made >= 0 && i < config->agent_count; i++) {
         int more = ensure_agent_tokens(dir, config->agents[i].id, err);
+        made = more < 0 ? -1 : made + more;
+    }
+    for (size_t i = 0; made >= 0 && i < config->person_count; i++) {
+        int more = ensure_person_token(dir, &config->people[i], err);
         made = more < 0 ? -1 : made + more;
     }
     if (made > 0 && sync_folder(dir, err) < 0)

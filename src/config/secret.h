@@ -5,7 +5,8 @@
 #include "base/arena.h"
 #include "config/config.h"
 
-/* Names of token files: "operator.token", "<agent>.token", "<agent>.hooks.token". */
+/* Names of token files: "operator.token", "runner.token", "<agent>.token",
+ * "<agent>.hooks.token", "person.<id>.token". */
 
 /* Makes every missing token of the company (0600, O_EXCL, 32 random bytes as hex, fsync of file and
  * folder); leaves existing ones alone. Returns how many were made, or -1 with *err. */

@@ -180,11 +180,13 @@ static int read_event(struct reading *reading)
 static const struct {
     const char *name;
     op_reader read;
+    bool of_agents; /* no business of the runner */
 } readers[] = {
-    {"call_intend", read_intend}, {"call_record", read_record}, {"call_drop", read_drop},
-    {"delegate", read_delegate},  {"park", read_park},          {"finish", read_finish},
-    {"fail", read_fail},          {"release", read_release},    {"effect", read_effect},
-    {"event", read_event},
+    {"call_intend", read_intend, false}, {"call_record", read_record, false},
+    {"call_drop", read_drop, true},      {"delegate", read_delegate, true},
+    {"park", read_park, false},          {"finish", read_finish, false},
+    {"fail", read_fail, false},          {"release", read_release, false},
+    {"effect", read_effect, true},       {"event", read_event, false},
 };
 
 static int read_op(struct reading *reading)
@@ -195,9 +197,11 @@ static int read_op(struct reading *reading)
     if (!reading->op->task_id)
         return err_set(reading->err, "bad_request", "every operation names its task");
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
-        if (str_eq(readers[i].name, name))
+        if (str_eq(readers[i].name, name) &&
+            !(readers[i].of_agents && reading->caller->kind == PRINCIPAL_RUNNER))
             return readers[i].read(reading);
-    return err_set(reading->err, "bad_request", "there is no operation \"%s\"", name);
+    return err_set(reading->err, "bad_request", "there is no operation \"%s\" for %s", name,
+                   reading->caller->name);
 }
 
 /* Reads all operations. HTTP_PASS: *batch is whole. */
@@ -276,7 +280,7 @@ enum http_verdict api_batch(void *ctx, struct http_request *request, struct http
                           .actor = caller->name,
                           .owner = caller->agent};
     enum http_verdict verdict =
-        caller->kind == PRINCIPAL_AGENT
+        principal_is_worker(caller)
             ? read_batch(hub, request, response, json_object_get(body, "ops"), &batch)
             : api_forbid(hub, request, response, NULL, "%s works for no agent", caller->name);
     if (verdict == HTTP_PASS) {

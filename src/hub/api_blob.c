@@ -1,5 +1,5 @@
 /* Blobs: stored by workers, read by people; an agent reads those that a task it may see handed
- * over. */
+ * over, the runner those of the bundles of runs that it works for. */
 #include <string.h>
 
 #include "base/json.h"
@@ -31,20 +31,70 @@ static bool hands_over(const struct handoff *handoff, const char *hex)
     return found;
 }
 
-/* A blob's name alone opens nothing for an agent: prompts and other agents' words are blobs, too.
+/* The text of the bundle that the task's run is pinned to, in the arena; NULL: there is none, or -1
+ * in *rc with *err. */
+static const char *bundle_text(struct hub *hub, const struct task *task, struct arena *arena,
+                               struct err *err, int *rc)
+{
+    struct run run = {.id = task->run ? task->run : ""};
+    *rc = ledger_get(hub->ledger, &run_record, &run, arena, err);
+    struct definition definition = {.sha256 = run.definition ? run.definition : ""};
+    if (*rc == 0)
+        *rc = ledger_get(hub->ledger, &definition_record, &definition, arena, err);
+    if (*rc != 0 || definition.text || !definition.text_blob)
+        return *rc == 0 ? definition.text : NULL;
+    char *bytes;
+    size_t len;
+    *rc = ledger_blob_get(hub->ledger, definition.text_blob, arena, &bytes, &len, err);
+    return *rc == 0 ? bytes : NULL;
+}
+
+static bool bundle_names(const char *text, const char *hex)
+{
+    const char *name;
+    json_t *blob;
+    bool found = false;
+    json_t *bundle = text ? json_loads(text, 0, NULL) : NULL;
+    json_object_foreach (json_object_get(bundle, "blobs"), name, blob)
+        found = found || str_eq(json_get_text(blob, "sha256", ""), hex);
+    json_decref(bundle);
+    return found;
+}
+
+static enum http_verdict check_runner(struct hub *hub, struct http_request *request,
+                                      struct http_response *response, const struct task *task)
+{
+    struct err err;
+    int rc = 0;
+    bool held = str_eq(task->state, TASK_WORKING);
+    const char *text = held ? bundle_text(hub, task, &request->arena, &err, &rc) : NULL;
+    if (rc < 0)
+        return api_unavailable(request, response, &err);
+    if (bundle_names(text, request->params[0]))
+        return HTTP_PASS;
+    return api_forbid(hub, request, response, task->id,
+                      held ? "the bundle of task %s names no such file"
+                           : "task %s is not being worked on",
+                      task->id);
+}
+
+/* A blob's name alone opens nothing for a worker: prompts and other agents' words are blobs, too.
  */
-static enum http_verdict check_agent(struct hub *hub, struct http_request *request,
-                                     struct http_response *response)
+static enum http_verdict check_worker(struct hub *hub, struct http_request *request,
+                                      struct http_response *response)
 {
     struct err err;
     struct task task = {0};
     const char *id = http_query(request, "task");
     if (!id)
         return api_forbid(hub, request, response, NULL,
-                          "an agent reads a blob as an artefact of a task: add ?task=ID");
+                          "%s reads a blob as an artefact of a task: add ?task=ID",
+                          api_caller(request)->name);
     enum http_verdict verdict = api_task(hub, request, response, id, &task);
     if (verdict != HTTP_PASS)
         return verdict;
+    if (api_caller(request)->kind == PRINCIPAL_RUNNER)
+        return check_runner(hub, request, response, &task);
     struct handoff handoff = {.task = task.id};
     int rc = ledger_get(hub->ledger, &handoff_record, &handoff, &request->arena, &err);
     if (rc < 0)
@@ -64,8 +114,8 @@ enum http_verdict api_blob_get(void *ctx, struct http_request *request,
     size_t len;
     if (api_caller(request)->kind == PRINCIPAL_OUTSIDE)
         return api_forbid(hub, request, response, NULL, "a hook door may not read blobs");
-    if (api_caller(request)->kind == PRINCIPAL_AGENT) {
-        enum http_verdict verdict = check_agent(hub, request, response);
+    if (!principal_is_person(api_caller(request))) {
+        enum http_verdict verdict = check_worker(hub, request, response);
         if (verdict != HTTP_PASS)
             return verdict;
     }

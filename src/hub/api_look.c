@@ -98,7 +98,7 @@ enum http_verdict api_tasks_list(void *ctx, struct http_request *request,
                               .state = http_query(request, "state"),
                               .before = api_query_int(request, "before", 0, INT64_MAX),
                               .limit = (size_t)api_query_int(request, "limit", 50, LIMIT_LIST)};
-    bool all = caller->kind == PRINCIPAL_OPERATOR || str_eq(caller->agent, listing.agent);
+    bool all = principal_is_person(caller) || str_eq(caller->agent, listing.agent);
     if ((all ? list_all : list_own)(hub, request, &listing, &err) < 0)
         return api_unavailable(request, response, &err);
     json_t *answer = api_items(&task_record, listing.tasks, listing.count);

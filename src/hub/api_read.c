@@ -17,7 +17,7 @@ static const char *readable_agent(struct hub *hub, struct http_request *request,
         api_unknown_agent(hub, request, response, name ? name : "");
         return NULL;
     }
-    if (caller->kind == PRINCIPAL_OPERATOR)
+    if (principal_is_person(caller))
         return agent->id;
     if (caller->kind == PRINCIPAL_AGENT &&
         config_may_delegate(hub->config, caller->agent, agent->id))
@@ -28,7 +28,7 @@ static const char *readable_agent(struct hub *hub, struct http_request *request,
                    "agents.%s.delegates names in hq.yaml",
                    caller->agent, agent->id, caller->agent);
     else
-        api_forbid(hub, request, response, NULL, "a hook door may not see sessions");
+        api_forbid(hub, request, response, NULL, "%s may not see sessions", caller->name);
     return NULL;
 }
 
@@ -110,8 +110,8 @@ enum http_verdict api_events(void *ctx, struct http_request *request,
     size_t count;
     uint64_t seen = http_wakes(request->server);
     const char *stream = http_query(request, "stream");
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_refuse(request, response, 403, "not_allowed", "events are the operator's");
+    if (!principal_is_person(api_caller(request)))
+        return api_refuse(request, response, 403, "not_allowed", "events are for people");
     if (!stream)
         return api_refuse(request, response, 400, "bad_request", "which stream? ?stream=TASK");
     if (ledger_read(hub->ledger, stream, api_query_int(request, "from", 1, INT64_MAX),

@@ -19,8 +19,8 @@ static enum http_verdict on_behalf(struct hub *hub, struct http_request *request
     const struct principal *principal = api_caller(request);
     const char *name = json_get_text(body, "caller", NULL);
     *caller = principal->agent;
-    if (principal->kind == PRINCIPAL_OUTSIDE)
-        return api_forbid(hub, request, response, NULL, "a hook door may not route");
+    if (principal->kind == PRINCIPAL_OUTSIDE || principal->kind == PRINCIPAL_RUNNER)
+        return api_forbid(hub, request, response, NULL, "%s may not route", principal->name);
     if (!name || principal->kind == PRINCIPAL_AGENT)
         return HTTP_PASS;
     const struct config_agent *agent =

@@ -170,8 +170,8 @@ enum http_verdict api_status(void *ctx, struct http_request *request,
     struct hub *hub = ctx;
     struct err err;
     char started[TIME_TEXT];
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_refuse(request, response, 403, "not_allowed", "status is the operator's");
+    if (!principal_is_person(api_caller(request)))
+        return api_refuse(request, response, 403, "not_allowed", "status is for people");
     time_rfc3339(hub->started_at, started);
     json_t *answer =
         json_pack("{s:i,s:s,s:{s:i,s:I,s:s?,s:i,s:s},s:i}", "schema_version", 1, "company",
@@ -192,8 +192,7 @@ static void leave_own_work(const struct principal *caller, json_t *items)
     size_t i;
     json_t *item;
     json_array_foreach (items, i, item)
-        if (caller->kind == PRINCIPAL_AGENT &&
-            !str_eq(json_get_text(item, "id", ""), caller->agent))
+        if (!principal_is_person(caller) && !str_eq(json_get_text(item, "id", ""), caller->agent))
             json_object_del(item, "open");
 }
 

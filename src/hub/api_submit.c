@@ -24,6 +24,7 @@ struct wish {
 
 static const char *const kinds_of_operator[] = {"ask", "chat", "hook", "wake", NULL};
 static const char *const kinds_of_door[] = {"hook", "wake", NULL};
+static const char *const no_kinds[] = {NULL};
 
 enum http_verdict api_unknown_agent(struct hub *hub, struct http_request *request,
                                     struct http_response *response, const char *agent)
@@ -48,7 +49,10 @@ static enum http_verdict check_authority(struct wish *wish)
     const struct principal *caller = api_caller(wish->request);
     const struct task *task = &wish->task;
     bool door = caller->kind == PRINCIPAL_OUTSIDE;
-    if (!str_in(task->kind, door ? kinds_of_door : kinds_of_operator))
+    const char *const *kinds = caller->kind == PRINCIPAL_OPERATOR ? kinds_of_operator
+                               : door                             ? kinds_of_door
+                                                                  : no_kinds;
+    if (!str_in(task->kind, kinds))
         return api_forbid(wish->hub, wish->request, wish->response, NULL,
                           "%s may not submit a task of kind %.40s", caller->name, task->kind);
     if (door && !str_eq(task->agent, caller->agent))
@@ -269,7 +273,7 @@ static enum http_verdict resolve_name(struct wish *wish)
     const char *name = wish->task.agent;
     bool routed = !name ? wish->task.capability != NULL : str_eq(name, "auto");
     const struct config_agent *agent = config_agent(wish->hub->config, name ? name : "");
-    if (routed && api_caller(wish->request)->kind != PRINCIPAL_OPERATOR)
+    if (routed && api_caller(wish->request)->kind == PRINCIPAL_OUTSIDE)
         return api_forbid(wish->hub, wish->request, wish->response, NULL,
                           "a hook door leads to one agent: it routes nothing");
     if (routed)

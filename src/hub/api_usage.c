@@ -132,8 +132,8 @@ enum http_verdict api_usage(void *ctx, struct http_request *request, struct http
     struct err err;
     const char *by = http_query(request, "by");
     by = by ? by : "agent";
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_forbid(hub, request, response, NULL, "usage is the operator's");
+    if (!principal_is_person(api_caller(request)))
+        return api_forbid(hub, request, response, NULL, "usage is for people");
     if (!str_in(by, ways))
         return api_refuse(request, response, 400, "bad_request",
                           "usage is by agent, model, task or day, not by \"%.40s\"", by);

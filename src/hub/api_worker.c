@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "hub/api.h"
 
-/* NULL: *response holds the refusal. Only an agent itself may work as that agent. */
+/* NULL: *response holds the refusal. Only an agent itself, or the runner, may work as that. */
 static json_t *worker_body(struct hub *hub, struct http_request *request,
                            struct http_response *response, const char **agent)
 {
@@ -17,7 +17,7 @@ static json_t *worker_body(struct hub *hub, struct http_request *request,
         return NULL;
     const struct principal *caller = api_caller(request);
     *agent = json_get_text(body, "agent", "");
-    if (caller->kind == PRINCIPAL_AGENT && str_eq(caller->agent, *agent))
+    if (principal_is_worker(caller) && str_eq(caller->agent, *agent))
         return body;
     api_forbid(hub, request, response, NULL, "%s may not work as agent %s", caller->name, *agent);
     json_decref(body);

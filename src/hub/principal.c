@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/secret.h"
 #include "hub/principal.h"
+#include "wire/flow.h"
 #include "wire/task.h"
 
 struct entry {
@@ -51,13 +52,31 @@ static int add_agent(struct principals *principals, const struct config *config,
     return add(principals, config, arena_printf(arena, "%s.hooks.token", id), door, err);
 }
 
+/* Whoever is `local` speaks as the operator. */
+static int add_person(struct principals *principals, const struct config *config,
+                      const struct config_person *person, struct err *err)
+{
+    struct arena *arena = &principals->arena;
+    struct principal self = {PRINCIPAL_PERSON, arena_printf(arena, PERSON_PREFIX "%s", person->id),
+                             NULL};
+    if (person->local)
+        return 0;
+    return add(principals, config, arena_printf(arena, "person.%s.token", person->id), self, err);
+}
+
 struct principals *principals_open(const struct config *config, struct err *err)
 {
     struct principals *principals = mem_zalloc(sizeof(*principals));
-    principals->entries = mem_zalloc((1 + 2 * config->agent_count) * sizeof(*principals->entries));
+    size_t most = 2 + 2 * config->agent_count + config->person_count;
+    principals->entries = mem_zalloc(most * sizeof(*principals->entries));
     struct principal operator= {PRINCIPAL_OPERATOR, "operator", NULL};
-    if (add(principals, config, "operator.token", operator, err) < 0)
+    struct principal runner = {PRINCIPAL_RUNNER, "runner", RUNNER_AGENT};
+    if (add(principals, config, "operator.token", operator, err) < 0 ||
+        add(principals, config, "runner.token", runner, err) < 0)
         goto fail;
+    for (size_t i = 0; i < config->person_count; i++)
+        if (add_person(principals, config, &config->people[i], err) < 0)
+            goto fail;
     for (size_t i = 0; i < config->agent_count; i++)
         if (add_agent(principals, config, config->agents[i].id, err) < 0)
             goto fail;
@@ -89,9 +108,19 @@ const struct principal *principals_find(const struct principals *principals, con
     return found;
 }
 
+bool principal_is_person(const struct principal *principal)
+{
+    return principal->kind == PRINCIPAL_OPERATOR || principal->kind == PRINCIPAL_PERSON;
+}
+
+bool principal_is_worker(const struct principal *principal)
+{
+    return principal->kind == PRINCIPAL_AGENT || principal->kind == PRINCIPAL_RUNNER;
+}
+
 bool principal_may_read(const struct principal *principal, const struct task *task)
 {
-    if (principal->kind == PRINCIPAL_OPERATOR || str_eq(task->caller, principal->name))
+    if (principal_is_person(principal) || str_eq(task->caller, principal->name))
         return true;
-    return principal->kind == PRINCIPAL_AGENT && str_eq(task->agent, principal->agent);
+    return principal_is_worker(principal) && str_eq(task->agent, principal->agent);
 }

@@ -10,10 +10,21 @@ struct principals;
 struct task;
 
 struct principal {
-    enum principal_kind { PRINCIPAL_OPERATOR, PRINCIPAL_AGENT, PRINCIPAL_OUTSIDE } kind;
-    const char *name;  /* "operator", "agent:manager", "outside:manager" */
-    const char *agent; /* NULL for the operator */
+    enum principal_kind {
+        PRINCIPAL_OPERATOR, /* whoever owns the company's folder */
+        PRINCIPAL_AGENT,
+        PRINCIPAL_OUTSIDE,
+        PRINCIPAL_PERSON, /* reads everything, decides, starts and cancels runs */
+        PRINCIPAL_RUNNER, /* works on the tasks of RUNNER_AGENT */
+    } kind;
+    const char *name;  /* "operator", "agent:manager", "outside:manager", "person:ceo", "runner" */
+    const char *agent; /* whose tasks it works on, or whose door it is; NULL for people */
 };
+
+/* The operator, or another person. */
+bool principal_is_person(const struct principal *principal);
+/* Who claims tasks: an agent, or the runner. */
+bool principal_is_worker(const struct principal *principal);
 
 /* Reads all token files of the company; NULL with *err when one is missing or open to others. */
 struct principals *principals_open(const struct config *config, struct err *err);
@@ -22,8 +33,8 @@ void principals_close(struct principals *principals);
 /* The principal that the token names, borrowed; NULL: none. Takes the same time for any token. */
 const struct principal *principals_find(const struct principals *principals, const char *token);
 
-/* Is this task its own? The operator all; an agent what it works on and what it made; a door what
- * it made. */
+/* Is this task its own? People all; a worker what it works on and what it made; a door what it
+ * made. */
 bool principal_may_read(const struct principal *principal, const struct task *task);
 
 #endif

@@ -40,7 +40,7 @@ static void missing_tokens_are_made_once(void **state)
 {
     struct err err;
     struct stat info;
-    assert_int_equal(secret_make_tokens(&config, &err), 5);
+    assert_int_equal(secret_make_tokens(&config, &err), 6);
     assert_int_equal(stat(config.secrets, &info), 0);
     assert_int_equal(info.st_mode & 07777, 0700);
     assert_int_equal(stat(in_dir("secrets/manager.hooks.token"), &info), 0);
@@ -58,7 +58,7 @@ static void missing_tokens_are_made_once(void **state)
 static void open_files_and_folders_are_refused(void **state)
 {
     struct err err;
-    assert_int_equal(secret_make_tokens(&config, &err), 5);
+    assert_int_equal(secret_make_tokens(&config, &err), 6);
     chmod(in_dir("secrets/manager.token"), 0640);
     assert_null(secret_read(&config, "manager.token", &arena, &err));
     assert_non_null(strstr(err.message, "has mode 0640: other users must not read it"));

@@ -38,6 +38,11 @@ static const struct config_agent agents[] = {
     AGENT("webster", 18828, none, research, .aliases = none, .revisits = none),
 };
 
+static const char *const roles_of_eve[] = {"lead", "finance", NULL};
+static const char *const roles_of_lea[] = {"legal", NULL};
+static const struct config_person people[] = {
+    {"lea", roles_of_lea, true}, {"eve", roles_of_eve, false}, {"max", roles_of_lea, false}};
+
 int company_setup(void **state)
 {
     struct err err = {0};
@@ -62,6 +67,8 @@ int company_setup(void **state)
         .budget_micro_usd = -1,
         .agents = agents,
         .agent_count = sizeof(agents) / sizeof(agents[0]),
+        .people = people,
+        .person_count = sizeof(people) / sizeof(people[0]),
     };
     assert_int_equal(mkdir(place->config.state, 0700), 0);
     assert_true(secret_make_tokens(&place->config, &err) >= 0);

@@ -1,6 +1,6 @@
-/* A company for the hub's tests: manager (may ask all), tech-lead (all but manager; alias technical;
- * may ask the auditor again), auditor (nobody), optimizer (webster), webster (research, literature).
- */
+/* A company for the hub's tests: manager (may ask all), tech-lead (all but manager; alias
+ * technical; may ask the auditor again), auditor (nobody), optimizer (webster), webster (research,
+ * literature). People: lea (at this machine; legal), eve (lead, finance), max (legal). */
 #ifndef HQ_TESTS_HUB_COMPANY_H
 #define HQ_TESTS_HUB_COMPANY_H
 
