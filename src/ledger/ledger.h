@@ -120,6 +120,14 @@ struct run_task {
     struct amount limit;
 };
 
+/* What was to start and cannot (an agent that is gone, inputs that do not fit, no folder of jobs):
+ * becomes the fact step.ended (failed) in the decision's transaction. */
+struct run_refusal {
+    const char *step;
+    int64_t round, try;
+    const char *failure_class, *failure_message;
+};
+
 /* What one decision of the interpreter changes, in one transaction. The order of the arrays is the
  * order in which they are carried out. */
 struct run_decision {
@@ -145,6 +153,11 @@ struct run_decision {
     size_t effect_count;
     struct job *jobs;
     size_t job_count;
+    const struct run_refusal *refusals;
+    size_t refusal_count;
+    const char *stuck; /* not NULL: this is no decision. The run cannot be followed, and this is why:
+                        * `waiting` becomes that sentence, `ready_at` 0, and where it was another one
+                        * before, the event run.stuck {"message"} says so. All else stays */
 };
 
 /* A person's word. The ledger looks, in this order: it is pending; its time is not over (else it
