@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
-#include "agent/control.h"
 #include "agent/runtime.h"
+#include "client/control.h"
 
 enum turn_end {
     TURN_FINISHED, /* the result is on disk */

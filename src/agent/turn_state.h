@@ -4,12 +4,12 @@
 
 #include <jansson.h>
 
-#include "agent/control.h"
 #include "agent/fold.h"
-#include "agent/report.h"
 #include "agent/runtime.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "client/control.h"
+#include "client/report.h"
 #include "tool/tool.h"
 #include "wire/task.h"
 

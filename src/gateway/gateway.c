@@ -5,6 +5,7 @@
 #include "agent/projector.h"
 #include "agent/prompt.h"
 #include "agent/runtime.h"
+#include "agent/turn.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/folder.h"
@@ -13,13 +14,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/hub_client.h"
+#include "client/worker.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "gateway/gateway.h"
 #include "gateway/hooks.h"
 #include "gateway/program_links.h"
 #include "gateway/shared_files.h"
-#include "gateway/worker.h"
 #include "model/model.h"
 #include "net/auth_throttle.h"
 #include "net/fetch.h"
@@ -158,6 +159,45 @@ static int listen_on_port(struct gateway *gateway, struct err *err)
     return gateway->server ? 0 : -1;
 }
 
+static json_t *card_of(const struct config_agent *agent)
+{
+    json_t *capabilities = json_array(), *tools = json_array();
+    for (size_t i = 0; agent->capabilities[i]; i++)
+        json_array_append_new(capabilities, json_string(agent->capabilities[i]));
+    for (size_t i = 0; agent->tools_allow[i]; i++)
+        json_array_append_new(tools, json_string(agent->tools_allow[i]));
+    return json_pack("{s:s?,s:s?,s:o,s:o}", "name", agent->name, "model", agent->model,
+                     "capabilities", capabilities, "tools", tools);
+}
+
+static void run_turn(void *ctx, const json_t *claimed, struct turn_control *control)
+{
+    const struct gateway *gateway = ctx;
+    turn_run(&gateway->runtime, claimed, control);
+}
+
+static json_t *flush_transcripts(void *ctx)
+{
+    const struct gateway *gateway = ctx;
+    return projector_flush(gateway->runtime.projector);
+}
+
+static struct worker *open_worker(struct gateway *gateway)
+{
+    const struct config_agent *agent = gateway->runtime.agent;
+    return worker_open(&(struct worker_config){
+        .hub = gateway->runtime.hub,
+        .agent = agent->id,
+        .nonce = gateway->nonce,
+        .port = agent->port,
+        .max = (int)agent->turns,
+        .card = card_of(agent),
+        .run = run_turn,
+        .flush = flush_transcripts,
+        .ctx = gateway,
+    });
+}
+
 struct gateway *gateway_open(const struct config *config, const struct config_agent *agent,
                              struct err *err)
 {
@@ -175,14 +215,13 @@ struct gateway *gateway_open(const struct config *config, const struct config_ag
         .tools = tool_catalogue(agent->tools_allow),
         .models = models_open(config, gateway->fetch),
     };
-    struct worker_config worker = {&gateway->runtime, agent->port, (int)agent->turns};
-    gateway->worker = worker_open(&worker);
     gateway->hooks.path = config->hooks_path;
     gateway->hooks.agent = agent->id;
     gateway->hooks.throttle = auth_throttle_open();
     if (make_folders(gateway, err) < 0 || open_tokens(gateway, config, err) < 0)
         goto fail;
     gateway->hooks.hub = gateway->runtime.hub;
+    gateway->worker = open_worker(gateway);
     if (listen_on_port(gateway, err) < 0)
         goto fail;
     return gateway;

@@ -13,9 +13,9 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "sys/guard.h"
+#include "sys/guard_switch.h"
 #include "sys/spawn.h"
 #include "tool/builtin.h"
-#include "tool/cancel.h"
 #include "tool/folder.h"
 #include "tool/task_door.h"
 
@@ -175,9 +175,9 @@ static int run_command(const struct tool_place *place, struct guard_command *com
         task_door_close(door);
         return 0;
     }
-    cancel_attach(place->cancel, run);
+    guard_switch_attach(place->cancel, run);
     int rc = guard_wait(run, arena, &report, err);
-    cancel_detach(place->cancel);
+    guard_switch_detach(place->cancel);
     guard_close(run);
     task_door_close(door);
     if (rc == 0) {
@@ -207,7 +207,7 @@ static int exec_run(const struct tool_place *place, const json_t *arguments, str
         result_err(arena, result, &bad);
         return 0;
     }
-    if (tool_is_cancelled(place->cancel)) {
+    if (guard_switch_is_off(place->cancel)) {
         result_error(arena, result, "The turn is cancelled; the command was not run.");
         return 0;
     }

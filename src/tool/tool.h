@@ -11,7 +11,7 @@
 struct config;
 struct err;
 struct hub_client;
-struct tool_cancel;
+struct guard_switch;
 
 /* The file of the shared folder that the gatekeeper keeps, and those that only the runtime writes. */
 #define SHARED_STATUS_FILE "PROJECT_STATUS.md"
@@ -32,7 +32,7 @@ struct tool_place {
                               * gatekeeper's PROJECT_STATUS.md), relative; NULL: none */
     bool exec_network;
     int64_t exec_timeout_ms;
-    struct tool_cancel *cancel;
+    struct guard_switch *cancel; /* the turn's: sys/guard_switch.h */
     struct hub_client *hub; /* speaks as the agent */
     const char *agent;      /* its id */
     const char *session;    /* key of the session that the turn runs in */
@@ -40,12 +40,6 @@ struct tool_place {
     int64_t now;            /* the hub's clock in ms */
     const struct config *config; /* of the company: whom the agent may ask */
 };
-
-/* A turn's switch: cancelling ends the tool that runs and refuses later ones. Thread-safe. */
-struct tool_cancel *tool_cancel_open(void);
-void tool_cancel_close(struct tool_cancel *cancel);
-void tool_cancel(struct tool_cancel *cancel);
-bool tool_is_cancelled(struct tool_cancel *cancel);
 
 struct tool_result {
     char *text; /* what the model reads, valid UTF-8, in the arena */

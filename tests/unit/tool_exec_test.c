@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "sys/guard.h"
+#include "sys/guard_switch.h"
 #include "sys/spawn.h"
 #include "tool/tool.h"
 
@@ -39,7 +40,7 @@ static int place_open(void **state)
                                 .workspace = workspace,
                                 .lock_dir = locks,
                                 .exec_timeout_ms = 20000,
-                                .cancel = tool_cancel_open()};
+                                .cancel = guard_switch_open()};
     return 0;
 }
 
@@ -48,7 +49,7 @@ static int place_close(void **state)
     char command[96];
     snprintf(command, sizeof(command), "rm -rf %s", top);
     arena_fini(&arena);
-    tool_cancel_close(place.cancel);
+    guard_switch_close(place.cancel);
     return system(command);
 }
 
@@ -169,7 +170,7 @@ static void *cancel_when_started(void *unused)
     int64_t deadline = time_boot_ms() + 15000;
     while (access(path, F_OK) != 0 && time_boot_ms() < deadline)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    tool_cancel(place.cancel);
+    guard_switch_off(place.cancel);
     return NULL;
 }
 

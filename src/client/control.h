@@ -1,13 +1,13 @@
 /* A running turn seen from outside: its lease, and the switch that stops it. A monitor. */
-#ifndef HQ_AGENT_CONTROL_H
-#define HQ_AGENT_CONTROL_H
+#ifndef HQ_CLIENT_CONTROL_H
+#define HQ_CLIENT_CONTROL_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct fetch_cancel;
-struct tool_cancel;
+struct guard_switch;
 struct turn_control;
 
 enum turn_stop {
@@ -33,8 +33,8 @@ void turn_control_renew(struct turn_control *control, int64_t since_boot_ms);
 void turn_control_stop(struct turn_control *control, enum turn_stop why);
 enum turn_stop turn_control_stopped(struct turn_control *control);
 
-/* Waits, at most `ms`, until the lease is valid by the local clock or the turn is stopped: no outside
- * call starts after the local end of a lease. Returns true where a call may start. */
+/* Waits, at most `ms`, until the lease is valid by the local clock or the turn is stopped: no
+ * outside call starts after the local end of a lease. Returns true where a call may start. */
 bool turn_control_may_start(struct turn_control *control, int64_t ms);
 
 /* What the turn is doing, for status; copied. */
@@ -44,6 +44,6 @@ void turn_control_note(struct turn_control *control, const char *note);
 json_t *turn_control_held(struct turn_control *control);
 
 struct fetch_cancel *turn_control_fetch(struct turn_control *control); /* borrowed */
-struct tool_cancel *turn_control_tool(struct turn_control *control);   /* borrowed */
+struct guard_switch *turn_control_tool(struct turn_control *control);  /* borrowed */
 
 #endif

@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 
-#include "agent/report.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "client/report.h"
 
 enum { REPORT_PATIENCE_MS = 600000 };
 

@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/control.h"
-#include "agent/projector.h"
-#include "agent/turn.h"
-#include "base/arena.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -18,14 +14,14 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "client/control.h"
 #include "client/hub_client.h"
-#include "config/config.h"
-#include "gateway/worker.h"
+#include "client/worker.h"
 #include "net/fetch.h"
 
 enum {
-    CLAIM_WAIT_MS = 25000,  /* parked at the hub */
-    CLAIM_TRY_MS = 40000,   /* one claim, the hub's answer included */
+    CLAIM_WAIT_MS = 25000, /* parked at the hub */
+    CLAIM_TRY_MS = 40000,  /* one claim, the hub's answer included */
     REGISTER_TRY_MS = 5000,
     EXTEND_TRY_MS = LIMIT_LEASE_MS - LIMIT_EXTEND_MS,
 };
@@ -92,7 +88,8 @@ static void forget(struct running *turn)
 static void *turn_thread(void *arg)
 {
     struct running *turn = arg;
-    turn_run(turn->worker->config.runtime, turn->claimed, turn->control);
+    const struct worker_config *config = &turn->worker->config;
+    config->run(config->ctx, turn->claimed, turn->control);
     forget(turn);
     return NULL;
 }
@@ -129,17 +126,6 @@ static json_t *held_list(struct worker *worker)
     return held;
 }
 
-static json_t *card_of(const struct config_agent *agent)
-{
-    json_t *capabilities = json_array(), *tools = json_array();
-    for (size_t i = 0; agent->capabilities[i]; i++)
-        json_array_append_new(capabilities, json_string(agent->capabilities[i]));
-    for (size_t i = 0; agent->tools_allow[i]; i++)
-        json_array_append_new(tools, json_string(agent->tools_allow[i]));
-    return json_pack("{s:s?,s:s?,s:o,s:o}", "name", agent->name, "model", agent->model,
-                     "capabilities", capabilities, "tools", tools);
-}
-
 static void stop_lost(struct worker *worker, const json_t *ids)
 {
     size_t i;
@@ -154,15 +140,15 @@ static void stop_lost(struct worker *worker, const json_t *ids)
 
 static enum hub_outcome register_once(struct worker *worker, struct err *err)
 {
-    const struct agent_runtime *runtime = worker->config.runtime;
     json_t *answer = NULL;
     pthread_mutex_lock(&worker->mutex);
     json_t *held = held_list(worker);
     pthread_mutex_unlock(&worker->mutex);
-    json_t *body = json_pack("{s:s,s:s,s:s,s:i,s:i,s:o,s:o}", "agent", runtime->agent->id, "nonce",
-                             runtime->nonce, "version", HQ_VERSION, "pid", (int)getpid(), "port",
-                             worker->config.port, "card", card_of(runtime->agent), "held", held);
-    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/register", body,
+    json_t *body =
+        json_pack("{s:s,s:s,s:s,s:i,s:i,s:O,s:o}", "agent", worker->config.agent, "nonce",
+                  worker->config.nonce, "version", HQ_VERSION, "pid", (int)getpid(), "port",
+                  worker->config.port, "card", worker->config.card, "held", held);
+    enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/register", body,
                                         REGISTER_TRY_MS, worker->cancel, &answer, NULL, err);
     if (outcome == HUB_OK)
         stop_lost(worker, json_object_get(answer, "lost"));
@@ -205,9 +191,9 @@ static void register_worker(struct worker *worker)
 static int wait_for_room(struct worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    while (!worker->stopping && worker->count >= worker->config.max_turns)
+    while (!worker->stopping && worker->count >= worker->config.max)
         thread_cond_wait(&worker->changed, &worker->mutex, 1000);
-    int room = worker->stopping ? 0 : worker->config.max_turns - worker->count;
+    int room = worker->stopping ? 0 : worker->config.max - worker->count;
     pthread_mutex_unlock(&worker->mutex);
     return room;
 }
@@ -229,15 +215,14 @@ static void take_claimed(struct worker *worker, const json_t *answer, int64_t si
  * answer comes long after it was sent, so the time of the answer less a second is used. */
 static void claim_once(struct worker *worker, int room)
 {
-    const struct agent_runtime *runtime = worker->config.runtime;
     char request[33];
     struct err err;
     json_t *answer = NULL;
     rand_hex(request, 32);
-    json_t *body = json_pack("{s:s,s:s,s:s,s:i,s:i}", "request", request, "agent",
-                             runtime->agent->id, "nonce", runtime->nonce, "max", room, "wait_ms",
-                             CLAIM_WAIT_MS);
-    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/claim", body, CLAIM_TRY_MS,
+    json_t *body =
+        json_pack("{s:s,s:s,s:s,s:i,s:i}", "request", request, "agent", worker->config.agent,
+                  "nonce", worker->config.nonce, "max", room, "wait_ms", CLAIM_WAIT_MS);
+    enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/claim", body, CLAIM_TRY_MS,
                                         worker->cancel, &answer, NULL, &err);
     if (outcome == HUB_OK)
         take_claimed(worker, answer, time_boot_ms() - 1000);
@@ -282,7 +267,6 @@ static void apply_result(struct worker *worker, const json_t *result, int64_t si
 
 static void extend_once(struct worker *worker, json_t *projected)
 {
-    const struct agent_runtime *runtime = worker->config.runtime;
     struct err err;
     json_t *answer = NULL;
     size_t i;
@@ -290,11 +274,11 @@ static void extend_once(struct worker *worker, json_t *projected)
     pthread_mutex_lock(&worker->mutex);
     json_t *held = held_list(worker);
     pthread_mutex_unlock(&worker->mutex);
-    json_t *body = json_pack("{s:s,s:s,s:o,s:O}", "agent", runtime->agent->id, "nonce",
-                             runtime->nonce, "held", held, "projected", projected);
+    json_t *body = json_pack("{s:s,s:s,s:o,s:O}", "agent", worker->config.agent, "nonce",
+                             worker->config.nonce, "held", held, "projected", projected);
     int64_t since = time_boot_ms();
-    enum hub_outcome outcome = hub_call(runtime->hub, "POST", "/v1/extend", body, EXTEND_TRY_MS,
-                                        NULL, &answer, NULL, &err);
+    enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/extend", body,
+                                        EXTEND_TRY_MS, NULL, &answer, NULL, &err);
     json_array_foreach (json_object_get(answer, "results"), i, result)
         apply_result(worker, result, since);
     if (outcome == HUB_LOST)
@@ -315,6 +299,11 @@ static bool next_round(struct worker *worker)
     return go_on;
 }
 
+static json_t *flush(struct worker *worker)
+{
+    return worker->config.flush ? worker->config.flush(worker->config.ctx) : json_array();
+}
+
 /* Leases come first; what was flushed in one round is told in the next. */
 static void *keep_loop(void *arg)
 {
@@ -323,7 +312,7 @@ static void *keep_loop(void *arg)
     while (next_round(worker)) {
         extend_once(worker, projected);
         json_decref(projected);
-        projected = projector_flush(worker->config.runtime->projector);
+        projected = flush(worker);
     }
     json_decref(projected);
     return NULL;
@@ -394,6 +383,8 @@ bool worker_wait_idle(struct worker *worker, int64_t ms)
 
 void worker_close(struct worker *worker)
 {
+    if (!worker)
+        return;
     worker_drain(worker, true);
     pthread_mutex_lock(&worker->mutex);
     worker->closing = true;
@@ -405,12 +396,13 @@ void worker_close(struct worker *worker)
         pthread_join(worker->keeper, NULL);
     if (!worker_wait_idle(worker, 0))
         return;
-    json_t *projected = projector_flush(worker->config.runtime->projector);
+    json_t *projected = flush(worker);
     if (json_array_size(projected) > 0)
         extend_once(worker, projected);
     json_decref(projected);
     fetch_cancel_close(worker->cancel);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->mutex);
+    json_decref(worker->config.card);
     free(worker);
 }

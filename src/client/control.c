@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/control.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "client/control.h"
 #include "net/fetch.h"
-#include "tool/tool.h"
+#include "sys/guard_switch.h"
 
 struct turn_control {
     pthread_mutex_t mutex;
@@ -20,7 +20,7 @@ struct turn_control {
     enum turn_stop stop;
     char note[128];
     struct fetch_cancel *fetch;
-    struct tool_cancel *tool;
+    struct guard_switch *tool;
 };
 
 struct turn_control *turn_control_open(const char *task, int64_t fence, int64_t since_boot_ms)
@@ -32,14 +32,14 @@ struct turn_control *turn_control_open(const char *task, int64_t fence, int64_t 
     control->fence = fence;
     control->lease_end = since_boot_ms + LIMIT_LEASE_MS;
     control->fetch = fetch_cancel_open();
-    control->tool = tool_cancel_open();
+    control->tool = guard_switch_open();
     return control;
 }
 
 void turn_control_close(struct turn_control *control)
 {
     fetch_cancel_close(control->fetch);
-    tool_cancel_close(control->tool);
+    guard_switch_close(control->tool);
     pthread_cond_destroy(&control->changed);
     pthread_mutex_destroy(&control->mutex);
     free(control->task);
@@ -68,7 +68,7 @@ void turn_control_stop(struct turn_control *control, enum turn_stop why)
     pthread_cond_broadcast(&control->changed);
     pthread_mutex_unlock(&control->mutex);
     fetch_cancel(control->fetch);
-    tool_cancel(control->tool);
+    guard_switch_off(control->tool);
 }
 
 enum turn_stop turn_control_stopped(struct turn_control *control)
@@ -101,8 +101,8 @@ void turn_control_note(struct turn_control *control, const char *note)
 json_t *turn_control_held(struct turn_control *control)
 {
     pthread_mutex_lock(&control->mutex);
-    json_t *held = json_pack("{s:s,s:I}", "task", control->task, "fence",
-                             (json_int_t)control->fence);
+    json_t *held =
+        json_pack("{s:s,s:I}", "task", control->task, "fence", (json_int_t)control->fence);
     json_set_text(held, "note", *control->note ? control->note : NULL);
     pthread_mutex_unlock(&control->mutex);
     return held;
@@ -113,7 +113,7 @@ struct fetch_cancel *turn_control_fetch(struct turn_control *control)
     return control->fetch;
 }
 
-struct tool_cancel *turn_control_tool(struct turn_control *control)
+struct guard_switch *turn_control_tool(struct turn_control *control)
 {
     return control->tool;
 }

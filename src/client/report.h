@@ -1,6 +1,6 @@
 /* What a turn tells the hub: batches of operations on its task. */
-#ifndef HQ_AGENT_REPORT_H
-#define HQ_AGENT_REPORT_H
+#ifndef HQ_CLIENT_REPORT_H
+#define HQ_CLIENT_REPORT_H
 
 #include <jansson.h>
 #include <stdbool.h>
