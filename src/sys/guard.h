@@ -29,10 +29,13 @@ struct guard_command {
     const char *programs; /* a readable folder that stands last in PATH, or NULL */
     int channel_fd;       /* passed on to the command as GUARD_CHANNEL_FD, told in HQ_TASK_FD; the
                            * caller's to close; none where it is not above 2 */
+    const char *input;           /* its standard input, text; NULL: nothing to read */
+    bool split;                  /* standard error goes to report->errors instead of ->output */
     const char *lock_path;       /* the task's lock file, held while anything of it lives */
     bool network;                /* AF_INET allowed */
     int64_t timeout_ms;
     size_t output_max; /* bytes kept: the first and last half; the rest is dropped */
+    size_t errors_max; /* the same of standard error, where it is split off */
     int64_t disk_max;  /* bytes that the command may add to the file system */
     int processes_max;
 };
@@ -50,6 +53,7 @@ struct guard_report {
     int code;        /* exit code or signal number */
     char *output;    /* stdout and stderr as they came, cleaned to UTF-8, in the arena */
     int64_t dropped; /* bytes cut out of the middle */
+    char *errors;    /* of a split command: its standard error, cleaned and cut likewise; else "" */
     int64_t took_ms;
     char *message; /* of REFUSED: why the sandbox could not be built */
 };

@@ -81,10 +81,11 @@ static void signals_default(void)
 }
 
 /* Standard ones and the channel, where there is one; nothing else comes along. */
-static int descriptors_of_command(int out, int channel, struct err *err)
+static int descriptors_of_command(const struct guard_init *init, struct err *err)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+    int channel = init->command->channel_fd;
+    int in = init->in >= 0 ? init->in : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0 || dup2(in, 0) < 0 || dup2(init->out, 1) < 0 || dup2(init->errors, 2) < 0)
         return err_errno(err, "descriptors", "Cannot set the command's descriptors");
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return err_errno(err, "descriptors", "Cannot close the guard's descriptors");
@@ -115,7 +116,7 @@ static _Noreturn void become_command(const struct guard_init *init, bool own_pro
         command->writable[0] ? arena_printf(&arena, "%s/.tmp", command->writable[0]) : NULL;
     setsid();
     signals_default();
-    if (descriptors_of_command(init->out, command->channel_fd, &err) == 0 && sandbox_confine(&sandbox, &err) == 0) {
+    if (descriptors_of_command(init, &err) == 0 && sandbox_confine(&sandbox, &err) == 0) {
         if (temporary)
             mkdir(temporary, 0700);
         if (chdir(command->workdir) < 0)
@@ -238,6 +239,10 @@ _Noreturn void guard_init_run(const struct guard_init *init)
         _exit(EXIT_NOT_STARTED);
     }
     close(init->out);
+    if (init->errors != init->out)
+        close(init->errors);
+    if (init->in >= 0)
+        close(init->in);
     if (init->command->channel_fd > STDERR_FILENO)
         close(init->command->channel_fd);
     DIR *proc = own_proc ? opendir("/proc") : NULL;

@@ -15,7 +15,9 @@ struct guard_init {
     const struct guard_command *command;
     int alive;  /* its end of file says: kill all and end */
     int status; /* where struct guard_status goes */
-    int out;    /* the command's stdout and stderr */
+    int in;     /* the command's stdin; -1: nothing to read */
+    int out;    /* its stdout */
+    int errors; /* its stderr: `out`, or a descriptor of its own */
 };
 
 /* Builds the view, starts the command, waits for it or for `alive`, kills what is left, reaps it,

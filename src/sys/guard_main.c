@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -36,9 +38,9 @@ enum {
 struct watch {
     const struct guard_command *command;
     struct guard_report *report;
-    struct output output;
+    struct output output, errors;
     struct guard_status status;
-    int alive, status_fd, out; /* our ends; -1 when done with */
+    int alive, status_fd, out, err_fd; /* our ends; -1 when done with */
     int64_t deadline, next_look;
     struct disk_watch disk;
     bool stopped; /* report->end says why */
@@ -140,14 +142,14 @@ static void look(struct watch *watch)
         stop(watch, GUARD_DISK);
 }
 
-static void take_output(struct watch *watch)
+static void take_output(int *fd, struct output *output)
 {
     char chunk[CHUNK];
-    ssize_t got = read(watch->out, chunk, sizeof(chunk));
+    ssize_t got = read(*fd, chunk, sizeof(chunk));
     if (got > 0)
-        output_put(&watch->output, chunk, (size_t)got);
+        output_put(output, chunk, (size_t)got);
     else if (got == 0 || errno != EINTR)
-        drop(&watch->out);
+        drop(fd);
 }
 
 /* A refusal is told by the command's process before the first process tells its end: it stays. */
@@ -161,21 +163,24 @@ static void take_status(struct watch *watch)
         drop(&watch->status_fd);
 }
 
-/* Until all writers of both pipes are dead: the command's processes and the first one. */
+/* Until all writers of all pipes are dead: the command's processes and the first one. */
 static void watch_run(struct watch *watch)
 {
     char rest[64];
-    while (watch->out >= 0 || watch->status_fd >= 0) {
+    while (watch->out >= 0 || watch->err_fd >= 0 || watch->status_fd >= 0) {
         struct pollfd fds[] = {{.fd = watch->stopped ? -1 : STDIN_FILENO, .events = POLLIN},
                                {.fd = watch->out, .events = POLLIN},
-                               {.fd = watch->status_fd, .events = POLLIN}};
-        poll(fds, 3, LOOK_EVERY_MS);
+                               {.fd = watch->status_fd, .events = POLLIN},
+                               {.fd = watch->err_fd, .events = POLLIN}};
+        poll(fds, 4, LOOK_EVERY_MS);
         if (fds[0].revents && read(STDIN_FILENO, rest, sizeof(rest)) <= 0)
             stop(watch, GUARD_CANCELLED);
         if (fds[1].revents)
-            take_output(watch);
+            take_output(&watch->out, &watch->output);
         if (fds[2].revents)
             take_status(watch);
+        if (fds[3].revents)
+            take_output(&watch->err_fd, &watch->errors);
         look(watch);
     }
 }
@@ -188,7 +193,10 @@ static void report_end(struct watch *watch, struct arena *arena)
                                           [STATUS_SIGNALLED] = GUARD_SIGNALLED,
                                           [STATUS_TOO_MANY] = GUARD_TOO_MANY};
     struct guard_report *report = watch->report;
+    int64_t errors_dropped;
     report->output = output_text(&watch->output, arena, &report->dropped);
+    if (watch->command->split)
+        report->errors = output_text(&watch->errors, arena, &errors_dropped);
     if (watch->stopped)
         return;
     report->end = ends[watch->status.kind];
@@ -199,14 +207,14 @@ static void report_end(struct watch *watch, struct arena *arena)
 }
 
 struct ends {
-    int alive[2], status[2], out[2];
+    int alive[2], status[2], out[2], err[2];
 };
 
-static int ends_open(struct ends *ends, struct err *err)
+static int ends_open(struct ends *ends, bool split, struct err *err)
 {
-    *ends = (struct ends){{-1, -1}, {-1, -1}, {-1, -1}};
+    *ends = (struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
     if (pipe2(ends->alive, O_CLOEXEC) < 0 || pipe2(ends->status, O_CLOEXEC) < 0 ||
-        pipe2(ends->out, O_CLOEXEC) < 0)
+        pipe2(ends->out, O_CLOEXEC) < 0 || (split && pipe2(ends->err, O_CLOEXEC) < 0))
         return err_errno(err, "pipe", "Cannot make the guard's pipes");
     fcntl(ends->out[1], F_SETPIPE_SZ, PIPE_ROOM);
     return 0;
@@ -217,21 +225,43 @@ static void ends_close(struct ends *ends, int side)
     drop(&ends->alive[!side]); /* it is read in the first process, the others by us */
     drop(&ends->status[side]);
     drop(&ends->out[side]);
+    drop(&ends->err[side]);
+}
+
+/* The command's standard input as a file in memory: whoever does not read it holds up nobody. */
+static int input_open(const char *text, int *fd, struct err *err)
+{
+    *fd = -1;
+    if (!text)
+        return 0;
+    *fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*fd < 0 || file_write(*fd, text, strlen(text)) < 0 || lseek(*fd, 0, SEEK_SET) < 0 ||
+        fcntl(*fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return err_errno(err, "input", "Cannot keep the command's input");
+    return 0;
 }
 
 /* The first process, in new namespaces. */
 static pid_t fork_init(const struct guard_command *command, struct ends *ends, struct err *err)
 {
-    if (ends_open(ends, err) < 0 || sandbox_split(err) < 0)
+    int in = -1;
+    if (ends_open(ends, command->split, err) < 0 || input_open(command->input, &in, err) < 0 ||
+        sandbox_split(err) < 0) {
+        drop(&in);
         return -1;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         ends_close(ends, 0);
-        guard_init_run(&(struct guard_init){.command = command,
-                                            .alive = ends->alive[0],
-                                            .status = ends->status[1],
-                                            .out = ends->out[1]});
+        guard_init_run(
+            &(struct guard_init){.command = command,
+                                 .alive = ends->alive[0],
+                                 .status = ends->status[1],
+                                 .in = in,
+                                 .out = ends->out[1],
+                                 .errors = command->split ? ends->err[1] : ends->out[1]});
     }
+    drop(&in);
     return pid < 0 ? err_errno(err, "fork", "Cannot start the guard's first process") : pid;
 }
 
@@ -255,15 +285,18 @@ static void run_locked(const struct guard_command *command, struct arena *arena,
     watch.alive = ends.alive[1];
     watch.status_fd = ends.status[0];
     watch.out = ends.out[0];
+    watch.err_fd = ends.err[0];
     watch.deadline = time_boot_ms() + command->timeout_ms;
     output_init(&watch.output,
                 command->output_max < OUTPUT_LEAST ? OUTPUT_LEAST : command->output_max);
+    output_init(&watch.errors, command->split ? command->errors_max : 0);
     watch_run(&watch);
     while (waitpid(init, NULL, 0) < 0 && errno == EINTR)
         continue;
     drop(&watch.alive);
     report_end(&watch, arena);
     output_fini(&watch.output);
+    output_fini(&watch.errors);
 }
 
 static void write_report(struct arena *arena, const struct guard_report *report)

@@ -38,6 +38,9 @@ char *guard_command_print(struct arena *arena, const struct guard_command *comma
     json_t *json = json_object();
     json_set_text(json, "command", command->command);
     json_set_text(json, "workdir", command->workdir);
+    json_set_text(json, "input", command->input);
+    json_object_set_new(json, "split", json_boolean(command->split));
+    json_object_set_new(json, "errors_max", json_integer((json_int_t)command->errors_max));
     json_set_text(json, "lock_path", command->lock_path);
     json_object_set_new(json, "env", list_json(command->env));
     json_object_set_new(json, "writable", list_json(command->writable));
@@ -62,6 +65,9 @@ int guard_command_parse(struct arena *arena, const char *text, size_t len,
     *command = (struct guard_command){
         .command = arena_strdup(arena, json_get_text(json, "command", NULL)),
         .workdir = arena_strdup(arena, json_get_text(json, "workdir", "/")),
+        .input = arena_strdup(arena, json_get_text(json, "input", NULL)),
+        .split = json_get_bool(json, "split", false),
+        .errors_max = (size_t)json_get_int(json, "errors_max", 0),
         .lock_path = arena_strdup(arena, json_get_text(json, "lock_path", NULL)),
         .env = list_read(arena, json_object_get(json, "env")),
         .writable = list_read(arena, json_object_get(json, "writable")),
@@ -91,6 +97,7 @@ char *guard_report_print(struct arena *arena, const struct guard_report *report)
     json_object_set_new(json, "code", json_integer(report->code));
     json_set_text(json, "output", report->output ? report->output : "");
     json_object_set_new(json, "dropped", json_integer(report->dropped));
+    json_set_text(json, "errors", report->errors ? report->errors : "");
     json_object_set_new(json, "took_ms", json_integer(report->took_ms));
     json_set_text(json, "message", report->message);
     return line_print(arena, json);
@@ -110,6 +117,7 @@ int guard_report_parse(struct arena *arena, const char *text, size_t len,
         .code = (int)json_get_int(json, "code", 0),
         .output = arena_strdup(arena, json_get_text(json, "output", "")),
         .dropped = json_get_int(json, "dropped", 0),
+        .errors = arena_strdup(arena, json_get_text(json, "errors", "")),
         .took_ms = json_get_int(json, "took_ms", 0),
         .message = arena_strdup(arena, json_get_text(json, "message", "")),
     };

@@ -304,9 +304,49 @@ static void the_walls_stand_for_other_users(void **state)
         assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void what_is_given_is_read(void **state)
+{
+    if (why_not)
+        skip();
+    enum { MANY = 1 << 20 };
+    char *input = arena_alloc(&arena, MANY + 1);
+    memset(input, 'x', MANY);
+    memcpy(input, "$(touch no) \"'\n", 15);
+    struct guard_command command = command_of("head -c 15; cat | wc -c; ls -A");
+    command.input = input;
+    assert_string_equal(run(&command).output, "$(touch no) \"'\n1048561\n.tmp\n");
+    command.command = "true"; /* who reads nothing holds up nobody */
+    assert_int_equal(run(&command).end, GUARD_EXITED);
+    command.command = "echo x >> /proc/self/fd/0 || echo sealed; sleep 60 & exec 0<&-";
+    must_say(run(&command).output, "sealed");
+    command = command_of("wc -c");
+    assert_string_equal(run(&command).output, "0\n");
+}
+
+static void errors_can_be_kept_apart(void **state)
+{
+    if (why_not)
+        skip();
+    struct guard_command command =
+        command_of("echo out; echo err >&2; head -c 90000 /dev/zero | tr '\\0' e >&2; echo end");
+    command.split = true;
+    command.errors_max = 1000;
+    struct guard_report report = run(&command);
+    assert_string_equal(report.output, "out\nend\n");
+    assert_memory_equal(report.errors, "err\n", 4);
+    assert_in_range(strlen(report.errors), 1000, 1100);
+    assert_int_equal(report.dropped, 0);
+    command = command_of("echo out; echo err >&2");
+    report = run(&command);
+    assert_string_equal(report.output, "out\nerr\n");
+    assert_string_equal(report.errors, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WALL(what_is_given_is_read),
+        WALL(errors_can_be_kept_apart),
         WALL(a_fork_bomb_is_ended),
         WALL(nothing_outlives_the_command),
         WALL(the_disk_is_not_filled),

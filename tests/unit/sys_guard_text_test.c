@@ -28,6 +28,9 @@ static void a_command_round_trips(void **state)
                                      .programs = "/state/bin",
                                      .channel_fd = 17,
                                      .lock_path = "/run/t.lock",
+                                     .input = "a\"b\n$(c)",
+                                     .split = true,
+                                     .errors_max = 77,
                                      .network = true,
                                      .timeout_ms = 1234,
                                      .output_max = 99,
@@ -54,6 +57,9 @@ static void a_command_round_trips(void **state)
     assert_int_equal(guard_command_parse(&arena, text, strlen(text), &out, &err), 0);
     assert_string_equal(out.lock_path, "/run/t.lock");
     assert_true(out.network);
+    assert_string_equal(out.input, in.input);
+    assert_true(out.split);
+    assert_int_equal(out.errors_max, 77);
     assert_int_equal(out.timeout_ms, 1234);
     assert_true(out.disk_max == 1LL << 40);
     assert_int_equal(guard_command_parse(&arena, "{}", 2, &out, &err), -1);
@@ -69,6 +75,7 @@ static void a_report_round_trips(void **state)
                                     .code = 3,
                                     .output = "a\tb\n",
                                     .dropped = 5,
+                                    .errors = "e\n",
                                     .took_ms = 6,
                                     .message = "why"};
     struct guard_report out;
@@ -77,6 +84,7 @@ static void a_report_round_trips(void **state)
     assert_int_equal(out.end, GUARD_DISK);
     assert_string_equal(out.output, in.output);
     assert_int_equal(out.dropped, 5);
+    assert_string_equal(out.errors, "e\n");
     assert_string_equal(out.message, "why");
     assert_int_equal(guard_report_parse(&arena, "{\"end\":\"x\"}", 11, &out, &err), -1);
     arena_fini(&arena);
