@@ -8,13 +8,17 @@
 
 enum hub_outcome turn_try_send(struct turn *turn, struct report_answer *answer)
 {
-    bool delegates = turn->report.delegates;
+    bool delegates = turn->report.delegates, asks = turn->report.asks;
     crash_point("turn.report.before");
     if (delegates)
         crash_point("turn.delegate.before");
+    if (asks)
+        crash_point("turn.ask.before");
     enum hub_outcome outcome = report_send(&turn->report, turn->runtime->hub, answer, &turn->err);
     if (delegates)
         crash_point("turn.delegate.after");
+    if (asks)
+        crash_point("turn.ask.after");
     crash_point("turn.report.after");
     return outcome;
 }

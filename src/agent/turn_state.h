@@ -28,19 +28,19 @@ struct turn {
     struct arena arena;
     struct task task;
     struct session session;
-    json_t *calls;         /* all records so far */
-    json_t *history;       /* messages of the session before this turn */
-    json_t *schema;        /* what the task's result must look like; NULL: any will do */
-    json_t *tools;         /* the catalogue, cut by the task's grant */
+    json_t *calls;            /* all records so far */
+    json_t *history;          /* messages of the session before this turn */
+    json_t *schema;           /* what the task's result must look like; NULL: any will do */
+    json_t *tools;            /* the catalogue, cut by the task's grant */
     const char *const *grant; /* tools that the task may use at most; NULL: all of its agent */
-    const json_t *budget;  /* what was left at the claim ({"micro_usd"?,"tokens"?}); may be NULL */
+    const json_t *budget; /* what was left at the claim ({"micro_usd"?,"tokens"?}); may be NULL */
     int64_t spent_micro_usd, spent_tokens; /* of it since */
-    int64_t clock_ahead;   /* the hub's clock minus our boot clock */
-    char *prompt;          /* the system prompt this turn is pinned to */
+    int64_t clock_ahead;                   /* the hub's clock minus our boot clock */
+    char *prompt;                          /* the system prompt this turn is pinned to */
     char prompt_hash[65];
-    struct report report;  /* the batch being put together */
-    int end;               /* enum turn_end, once TURN_GO_ENDED */
-    const char *state;     /* of the task once the turn has ended, as the hub says; NULL: it did not */
+    struct report report; /* the batch being put together */
+    int end;              /* enum turn_end, once TURN_GO_ENDED */
+    const char *state; /* of the task once the turn has ended, as the hub says; NULL: it did not */
     const char *failure_class, *failure_message; /* of a turn that ended badly, else NULL */
     struct err err;
 };
@@ -67,6 +67,15 @@ struct tool_place turn_place(struct turn *turn, int64_t step, int64_t idx);
 /* Hands the intended call to another task: adds it to the report and marks the record as waiting.
  * -1 with turn->err where it makes no sense. */
 int turn_delegate(struct turn *turn, const struct tool *tool, int64_t step, int64_t idx);
+
+/* Hands the intended call to people: as turn_delegate. */
+int turn_ask(struct turn *turn, const struct tool *tool, int64_t step, int64_t idx);
+/* Are people asked about a call of this tool of which nobody knows whether it ran? */
+bool turn_asks_about(const struct turn *turn, const struct tool *tool);
+/* Asks them whether the call runs again: adds it to the report, marks the record as waiting. */
+void turn_ask_again(struct turn *turn, const struct tool *tool, const struct fold_next *next);
+/* An intended call that people want to run again. */
+bool turn_is_let_again(const json_t *call);
 
 /* Puts or replaces the record of (step, idx) in turn->calls; takes the reference. */
 void turn_remember(struct turn *turn, json_t *call);

@@ -1,5 +1,5 @@
-/* The calls that a turn makes to its tools, one after another; those that other tasks answer are
- * handed over (turn_delegate). */
+/* The calls that a turn makes to its tools, one after another; those that other tasks or people
+ * answer are handed over (turn_delegate, turn_ask). */
 #include <stdio.h>
 #include <string.h>
 
@@ -96,6 +96,16 @@ int turn_delegate(struct turn *turn, const struct tool *tool, int64_t step, int6
     return 0;
 }
 
+static bool is_handed_over(const struct tool *tool)
+{
+    return tool->delegate || tool->ask;
+}
+
+static int hand_over(struct turn *turn, const struct tool *tool, int64_t step, int64_t idx)
+{
+    return (tool->ask ? turn_ask : turn_delegate)(turn, tool, step, idx);
+}
+
 bool turn_intend_tools(struct turn *turn, int64_t step, const json_t *wanted)
 {
     size_t i;
@@ -107,8 +117,8 @@ bool turn_intend_tools(struct turn *turn, int64_t step, const json_t *wanted)
     }
     json_array_foreach (wanted, i, call) {
         const struct tool *tool = turn_tool(turn, json_get_text(call, "name", ""), &why);
-        if (tool && tool->delegate)
-            turn_delegate(turn, tool, step, (int64_t)i + 1);
+        if (tool && is_handed_over(tool))
+            hand_over(turn, tool, step, (int64_t)i + 1);
     }
     struct fold_next next;
     turn_next(turn, &next);
@@ -120,6 +130,13 @@ bool turn_intend_tools(struct turn *turn, int64_t step, const json_t *wanted)
 static void result_text(struct tool_result *result, char *text, bool is_error)
 {
     *result = (struct tool_result){.text = text, .is_error = is_error};
+}
+
+/* An earlier attempt may have run it, in part or whole. */
+static bool is_ambiguous(const struct turn *turn, const struct tool *tool,
+                         const struct fold_next *next)
+{
+    return tool->repeat == REPEAT_NEVER && !turn_is_ours(turn, next->call);
 }
 
 /* A call that was intended by an earlier attempt and never recorded. True: *result and *state are
@@ -134,7 +151,7 @@ static bool decide_repeat(struct turn *turn, const struct tool *tool, const stru
     if (tool->repeat == REPEAT_IF_UNDONE)
         return plan && tool->is_done(&place, json_object_get(next->call, "request"), plan,
                                      &turn->arena, result);
-    if (tool->repeat == REPEAT_FREELY)
+    if (!is_ambiguous(turn, tool, next))
         return false;
     *state = CALL_UNKNOWN;
     result_text(
@@ -190,7 +207,35 @@ static void judge_report(struct turn *turn, struct tool_result *result)
     result_text(result, arena_printf(&turn->arena, "%s\nReport again.", finding), true);
 }
 
-/* Decides or runs the call. True: *result; false: another task answers it now. */
+/* Only the first open call of a step may have been begun by a dead worker: they run one after
+ * another. The later ones are as good as new; not so behind one that people let run again, which
+ * others may have overtaken. */
+static void renew_later_intents(struct turn *turn, const struct fold_next *next)
+{
+    if (json_get_bool(next->call, "let_again", false))
+        return;
+    for (int64_t idx = next->idx + 1;; idx++) {
+        json_t *call = fold_find(turn->calls, next->step, idx);
+        if (!call)
+            return;
+        if (str_eq(json_get_text(call, "state", ""), CALL_INTENDED))
+            json_object_set_new(call, "fence", json_integer(turn->task.fence));
+    }
+}
+
+/* Nobody knows whether the call ran, and people are to say whether it runs again. */
+static bool is_asked_about(struct turn *turn, const struct tool *tool, const struct fold_next *next,
+                           const char *state)
+{
+    bool unknown = str_eq(state, CALL_UNKNOWN) || is_ambiguous(turn, tool, next);
+    if (!unknown || !turn_asks_about(turn, tool))
+        return false;
+    renew_later_intents(turn, next);
+    turn_ask_again(turn, tool, next);
+    return true;
+}
+
+/* Decides or runs the call. True: *result; false: another task, or people, answer it now. */
 static bool tool_outcome(struct turn *turn, const struct fold_next *next,
                          struct tool_result *result, const char **state)
 {
@@ -198,12 +243,16 @@ static bool tool_outcome(struct turn *turn, const struct fold_next *next,
     const struct tool *tool = turn_tool(turn, json_get_text(next->call, "name", ""), &why);
     if (!tool) {
         result_text(result, arena_strdup(&turn->arena, why), true);
-    } else if (tool->delegate) {
-        if (turn_delegate(turn, tool, next->step, next->idx) == 0)
+    } else if (is_handed_over(tool)) {
+        if (hand_over(turn, tool, next->step, next->idx) == 0)
             return false;
         result_text(result, arena_strdup(&turn->arena, turn->err.message), true);
+    } else if (is_asked_about(turn, tool, next, *state)) {
+        return false;
     } else if (!decide_repeat(turn, tool, next, result, state)) {
         run_tool(turn, tool, next, result, state);
+        if (is_asked_about(turn, tool, next, *state))
+            return false;
         quote_result(turn, tool, result);
         judge_report(turn, result);
     }
@@ -223,19 +272,6 @@ static json_t *tool_record(struct turn *turn, const struct fold_next *next,
                      (json_int_t)next->idx, "kind", "tool", "name",
                      json_get_text(next->call, "name", ""), "state", state, "response", response,
                      "is_error", result->is_error);
-}
-
-/* Only the first open call of a step may have been begun by a dead worker: they run one after
- * another. The later ones are as good as new. */
-static void renew_later_intents(struct turn *turn, const struct fold_next *next)
-{
-    for (int64_t idx = next->idx + 1;; idx++) {
-        json_t *call = fold_find(turn->calls, next->step, idx);
-        if (!call)
-            return;
-        if (str_eq(json_get_text(call, "state", ""), CALL_INTENDED))
-            json_object_set_new(call, "fence", json_integer(turn->task.fence));
-    }
 }
 
 static enum turn_go record_result(struct turn *turn, const struct fold_next *next,
@@ -270,17 +306,28 @@ static enum turn_go park_call(struct turn *turn, const struct fold_next *next,
     return record_result(turn, next, result, CALL_RECORDED);
 }
 
+/* A call that has no record yet, or that people let run again: a death from here on is a new one.
+ */
+static enum turn_go intend_again(struct turn *turn, const struct fold_next *next)
+{
+    const json_t *wanted = json_object_get(next->answer, "tool_calls");
+    struct tool_place place = turn_place(turn, next->step, next->idx);
+    bool let_again = next->call != NULL;
+    intend_tool(turn, &place, json_array_get(wanted, (size_t)next->idx - 1));
+    json_t *call = fold_find(turn->calls, next->step, next->idx);
+    json_object_set_new(call, "fence", json_integer(turn->task.fence));
+    json_object_set_new(call, "let_again", json_boolean(let_again));
+    json_object_del(call, "child");
+    return turn_send(turn);
+}
+
 enum turn_go turn_run_tool(struct turn *turn, const struct fold_next *next)
 {
     struct tool_result result = {0};
     const char *state = CALL_RECORDED;
     char note[128];
-    if (!next->call) {
-        const json_t *wanted = json_object_get(next->answer, "tool_calls");
-        struct tool_place place = turn_place(turn, next->step, next->idx);
-        intend_tool(turn, &place, json_array_get(wanted, (size_t)next->idx - 1));
-        return turn_send(turn);
-    }
+    if (!next->call || turn_is_let_again(next->call))
+        return intend_again(turn, next);
     snprintf(note, sizeof(note), "running %s", json_get_text(next->call, "name", ""));
     turn_control_note(turn->control, note);
     if (!turn_control_may_start(turn->control, LEASE_PATIENCE_MS))

@@ -96,6 +96,13 @@ static const char *time_left(const char *due_ms, struct arena *arena)
     return arena_printf(arena, ", %s left", text);
 }
 
+/* "you (g-7k2m release report)": an id is cut to what tells it from others. */
+static const char *approval_text(const json_t *wait, struct arena *arena)
+{
+    return arena_printf(arena, "%s (%.6s %s)", json_get_text(wait, "who", "you"),
+                        json_get_text(wait, "id", ""), json_get_text(wait, "title", ""));
+}
+
 static void describe_wait(struct census *census, const json_t *wait, json_t *out)
 {
     const char *kind = json_get_text(wait, "kind", ""), *id = json_get_text(wait, "id", "");
@@ -104,12 +111,13 @@ static void describe_wait(struct census *census, const json_t *wait, json_t *out
     if (str_eq(kind, "task") || str_eq(kind, "session"))
         text = arena_printf(census->arena, "%s (%.6s)", who ? who : kind, id);
     else if (str_eq(kind, "approval"))
-        text = arena_printf(census->arena, "you (%s)", id);
+        text = approval_text(wait, census->arena);
     else if (str_eq(kind, "rate") || str_eq(kind, "timer"))
         text = arena_printf(census->arena, "%s%s", kind[0] == 'r' ? "rate limit" : "timer",
                             time_left(id, census->arena));
     json_set_text(out, "waiting_for", text);
-    json_set_text(out, "waiting_on", str_eq(kind, "approval") ? "you" : who);
+    json_set_text(out, "waiting_on",
+                  str_eq(kind, "approval") ? json_get_text(wait, "who", "you") : who);
 }
 
 /* The task that speaks for the agent: one that works, else waits, else is queued. */
@@ -281,8 +289,8 @@ static json_t *document(struct census *census)
     json_t *held = json_object_get(census->answer, "held_effects");
     if (json_array_size(held))
         json_object_set(out, "held_effects", held);
-    static const char *const told[] = {"chains", "budget"};
-    for (size_t i = 0; i < 2; i++)
+    static const char *const told[] = {"chains", "budget", "inbox_pending", "inbox_more"};
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
         if (json_object_get(census->answer, told[i]))
             json_object_set(out, told[i], json_object_get(census->answer, told[i]));
     json_t *usd = json_object_get(json_object_get(out, "budget"), "usd");

@@ -1,8 +1,8 @@
 /* Chains as the hub tells them, or put together from who each agent waits on. */
+#include "cli/status_chains.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/cells.h"
-#include "cli/status_chains.h"
 
 enum { LINKS_SHOWN = 20, LEAST_NAMES = 3 };
 
@@ -25,6 +25,8 @@ static const char *end_of(const json_t *chain)
     static const char *const names[][2] = {
         {"approval", "you"}, {"rate", "a rate limit"}, {"timer", "a timer"}};
     const char *ends = json_get_text(chain, "ends", "agent");
+    if (json_get_text(chain, "who", NULL))
+        return json_get_text(chain, "who", NULL);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (str_eq(ends, names[i][0]))
             return names[i][1];

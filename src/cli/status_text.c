@@ -102,8 +102,9 @@ static void put_head(struct sheet *sheet, const json_t *census)
     int64_t inbox = json_get_int(census, "inbox", 0);
     char need[64] = "";
     if (inbox > 0)
-        snprintf(need, sizeof(need), "%lld need%s you %s hq inbox", (long long)inbox,
-                 inbox == 1 ? "s" : "", sheet->look->utf8 ? "→" : "->");
+        snprintf(need, sizeof(need), "%lld%s need%s you %s hq inbox", (long long)inbox,
+                 json_get_bool(census, "inbox_more", false) ? "+" : "", inbox == 1 ? "s" : "",
+                 sheet->look->utf8 ? "→" : "->");
     int room = sheet->look->columns - (*need ? cell_width(need) + 1 : 0);
     put_cell(sheet, line, room);
     if (*need)
@@ -351,8 +352,8 @@ static void put_held(struct sheet *sheet, const json_t *held)
             return;
         }
         snprintf(line, sizeof(line), "%.10s delivery of %.8s to %.80s: %.200s",
-                 json_get_text(effect, "state", "held"), json_get_text(effect, "task", ""), json_get_text(effect, "destination", "?"),
-                 json_get_text(effect, "reason", ""));
+                 json_get_text(effect, "state", "held"), json_get_text(effect, "task", ""),
+                 json_get_text(effect, "destination", "?"), json_get_text(effect, "reason", ""));
         put_text_line(sheet, line);
     }
 }

@@ -43,14 +43,29 @@ void report_drop(struct report *report, int64_t step)
                         json_pack("{s:I,s:i}", "step", (json_int_t)step, "idx", 0));
 }
 
+/* An operation on the call (step, idx) that somebody else answers. */
+static void hand_over(struct report *report, const char *name, const json_t *call, json_t *body)
+{
+    json_t *op = add(report, name);
+    json_object_update_missing(op, body);
+    json_object_update(op, (json_t *)call);
+    json_decref(body);
+}
+
 void report_delegate(struct report *report, int64_t step, int64_t idx, json_t *body)
 {
-    json_t *op = add(report, "delegate");
-    json_object_update_missing(op, body);
-    json_object_set_new(op, "step", json_integer(step));
-    json_object_set_new(op, "idx", json_integer(idx));
-    json_decref(body);
+    json_t *call = json_pack("{s:I,s:I}", "step", (json_int_t)step, "idx", (json_int_t)idx);
+    hand_over(report, "delegate", call, body);
+    json_decref(call);
     report->delegates = true;
+}
+
+void report_ask(struct report *report, int64_t step, int64_t idx, json_t *body)
+{
+    json_t *call = json_pack("{s:I,s:I}", "step", (json_int_t)step, "idx", (json_int_t)idx);
+    hand_over(report, "ask", call, body);
+    json_decref(call);
+    report->asks = true;
 }
 
 void report_record(struct report *report, json_t *call)
@@ -123,6 +138,6 @@ enum hub_outcome report_send(struct report *report, struct hub_client *hub,
     json_decref(json);
     json_decref(body);
     json_array_clear(report->ops);
-    report->delegates = false;
+    report->delegates = report->asks = false;
     return outcome;
 }

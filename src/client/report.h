@@ -16,6 +16,7 @@ struct report {
     const char *task;
     int64_t fence;
     bool delegates; /* it hands work to other tasks */
+    bool asks;      /* it asks people */
 };
 
 /* What the batch made of the task. */
@@ -36,6 +37,8 @@ void report_intend(struct report *report, json_t *call, const char *prompt, json
 void report_drop(struct report *report, int64_t step);
 /* The call (step, idx) is answered by a new task; `body` is what tool.h's delegate hook made. */
 void report_delegate(struct report *report, int64_t step, int64_t idx, json_t *body);
+/* The call (step, idx) is answered by people; `body` is what tool.h's ask hook made. */
+void report_ask(struct report *report, int64_t step, int64_t idx, json_t *body);
 void report_record(struct report *report, json_t *call);
 void report_finish(struct report *report, json_t *handoff, const char *failure_class,
                    const char *failure_message);

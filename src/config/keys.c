@@ -19,7 +19,7 @@ static const struct config_key tools_keys[] = {
     {"allow", KEY_WORD, .list = true, .fallback = "[read, write, edit, exec, delegate]",
      .words = WORDS("read", "write", "edit", "exec", "delegate", "task_status", "task_wait",
                     "task_cancel", "report", "agents_list", "sessions_list", "sessions_history",
-                    "sessions_send", "sessions_spawn"),
+                    "sessions_send", "sessions_spawn", "ask_human"),
      .later_words = WORDS("process", "web_fetch", "message", "task", "workflow", "memory_search",
                           "memory_get", "cron"),
      .doc = "The tools that the agent may use. An empty list is none."},

@@ -50,8 +50,7 @@ enum http_verdict api_outcome(struct http_request *request, struct http_response
 /* Commits one operation in the caller's name; blocks until it is on disk. HTTP_PASS: *outcome says
  * what came of it; else *response holds the 503. */
 enum http_verdict api_apply(struct hub *hub, struct http_request *request,
-                            struct http_response *response, struct op *op,
-                            struct outcome *outcome);
+                            struct http_response *response, struct op *op, struct outcome *outcome);
 
 /* 403 not_allowed, 409 lost; and an event `access.refused` in the stream "system" says who reached
  * for what. `task` may be NULL. */
@@ -79,7 +78,8 @@ int64_t api_query_int(const struct http_request *request, const char *name, int6
 /* Adds "now": the ledger's clock. */
 void api_set_now(struct hub *hub, json_t *answer);
 
-/* Adds "budget": what is left for the task; left out where nothing bounds it. 0, or -1 with *err. */
+/* Adds "budget": what is left for the task; left out where nothing bounds it. 0, or -1 with *err.
+ */
 int api_add_budget(struct hub *hub, const struct task *task, json_t *answer, struct err *err);
 
 /* Rows as {"items":[…]}. */
@@ -89,8 +89,8 @@ json_t *api_items(const struct record *record, const void *rows, size_t count);
 int api_inline_task(struct hub *hub, struct task *task, struct arena *arena, struct err *err);
 int api_inline_call(struct hub *hub, struct call *call, struct arena *arena, struct err *err);
 
-/* Fills the handoff of handoff->task, its result from its blob where it is a large one. 0, a positive
- * number where there is none, or -1 with *err. */
+/* Fills the handoff of handoff->task, its result from its blob where it is a large one. 0, a
+ * positive number where there is none, or -1 with *err. */
 int api_handoff(struct hub *hub, struct handoff *handoff, struct arena *arena, struct err *err);
 
 /* May the caller see this task? People all, a door what it made, an agent what it made, what it
@@ -134,6 +134,9 @@ struct op_source {
  * op. 0, or -1 with *err: "bad_request", or the store's. */
 int api_delegate_op(const struct op_source *source, struct op *op, struct err *err);
 
+/* Reads op `ask`, likewise. */
+int api_ask_op(const struct op_source *source, struct op *op, struct err *err);
+
 /* POST /v1/tasks with an agent's token. */
 enum http_verdict api_delegate_post(struct hub *hub, struct http_request *request,
                                     struct http_response *response, const json_t *body);
@@ -158,6 +161,9 @@ enum http_verdict api_history(void *, struct http_request *, struct http_respons
 enum http_verdict api_events(void *, struct http_request *, struct http_response *);
 enum http_verdict api_blob_put(void *, struct http_request *, struct http_response *);
 enum http_verdict api_blob_get(void *, struct http_request *, struct http_response *);
+enum http_verdict api_inbox_list(void *, struct http_request *, struct http_response *);
+enum http_verdict api_inbox_get(void *, struct http_request *, struct http_response *);
+enum http_verdict api_inbox_post(void *, struct http_request *, struct http_response *);
 enum http_verdict api_status(void *, struct http_request *, struct http_response *);
 enum http_verdict api_agents(void *, struct http_request *, struct http_response *);
 enum http_verdict api_check(void *, struct http_request *, struct http_response *);

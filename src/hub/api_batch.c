@@ -79,6 +79,12 @@ static int read_delegate(struct reading *reading)
     return api_delegate_op(&source, reading->op, reading->err);
 }
 
+static int read_ask(struct reading *reading)
+{
+    struct op_source source = {reading->hub, reading->caller, reading->json, reading->arena};
+    return api_ask_op(&source, reading->op, reading->err);
+}
+
 /* Timers are asked for as a distance: only the ledger's clock counts. */
 static void due_from_distance(struct reading *reading, const json_t *item, struct wait *wait)
 {
@@ -182,11 +188,17 @@ static const struct {
     op_reader read;
     bool of_agents; /* no business of the runner */
 } readers[] = {
-    {"call_intend", read_intend, false}, {"call_record", read_record, false},
-    {"call_drop", read_drop, true},      {"delegate", read_delegate, true},
-    {"park", read_park, false},          {"finish", read_finish, false},
-    {"fail", read_fail, false},          {"release", read_release, false},
-    {"effect", read_effect, true},       {"event", read_event, false},
+    {"call_intend", read_intend, false},
+    {"call_record", read_record, false},
+    {"call_drop", read_drop, true},
+    {"delegate", read_delegate, true},
+    {"ask", read_ask, true},
+    {"park", read_park, false},
+    {"finish", read_finish, false},
+    {"fail", read_fail, false},
+    {"release", read_release, false},
+    {"effect", read_effect, true},
+    {"event", read_event, false},
 };
 
 static int read_op(struct reading *reading)

@@ -7,6 +7,7 @@
 extern const struct tool tool_read, tool_write, tool_edit, tool_exec, tool_report;
 extern const struct tool tool_delegate, tool_task_status, tool_task_wait, tool_task_cancel,
     tool_agents_list;
+extern const struct tool tool_ask_human;
 extern const struct tool tool_sessions_list, tool_sessions_history, tool_sessions_send,
     tool_sessions_spawn;
 

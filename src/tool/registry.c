@@ -21,6 +21,7 @@ static const struct tool *const tools[] = {
     &tool_sessions_history,
     &tool_sessions_send,
     &tool_sessions_spawn,
+    &tool_ask_human,
     &tool_report,
 };
 

@@ -13,31 +13,32 @@ struct err;
 struct hub_client;
 struct guard_switch;
 
-/* The file of the shared folder that the gatekeeper keeps, and those that only the runtime writes. */
+/* The file of the shared folder that the gatekeeper keeps, and those that only the runtime writes.
+ */
 #define SHARED_STATUS_FILE "PROJECT_STATUS.md"
 #define SHARED_LOG_FILE "project_log.md"
 #define SHARED_ORCHESTRATION_FILE "orchestration-log.md"
 
 /* Where a tool acts: one turn of one agent. */
 struct tool_place {
-    const char *task;      /* id of the running task */
-    int64_t fence;         /* of the attempt that runs it */
-    int64_t step, idx;     /* which call this is */
-    const char *workspace; /* absolute; the only writable folder */
-    const char *shared;    /* absolute or NULL; readable */
-    const char *lock_dir;  /* where the task's lock file lies */
-    const char *bin_dir;   /* hq and its links, for the PATH of commands; NULL: none */
-    const char *gatekeeper; /* agent that may write in `shared`, for sentences; NULL: nobody */
+    const char *task;        /* id of the running task */
+    int64_t fence;           /* of the attempt that runs it */
+    int64_t step, idx;       /* which call this is */
+    const char *workspace;   /* absolute; the only writable folder */
+    const char *shared;      /* absolute or NULL; readable */
+    const char *lock_dir;    /* where the task's lock file lies */
+    const char *bin_dir;     /* hq and its links, for the PATH of commands; NULL: none */
+    const char *gatekeeper;  /* agent that may write in `shared`, for sentences; NULL: nobody */
     const char *shared_file; /* the one file below `shared` that this agent's tools may write (the
                               * gatekeeper's PROJECT_STATUS.md), relative; NULL: none */
     bool exec_network;
     int64_t exec_timeout_ms;
     struct guard_switch *cancel; /* the turn's: sys/guard_switch.h */
-    struct hub_client *hub; /* speaks as the agent */
-    const char *agent;      /* its id */
-    const char *session;    /* key of the session that the turn runs in */
-    int64_t intended_at;    /* when this call was intended, the hub's clock in ms; 0: just now */
-    int64_t now;            /* the hub's clock in ms */
+    struct hub_client *hub;      /* speaks as the agent */
+    const char *agent;           /* its id */
+    const char *session;         /* key of the session that the turn runs in */
+    int64_t intended_at; /* when this call was intended, the hub's clock in ms; 0: just now */
+    int64_t now;         /* the hub's clock in ms */
     const struct config *config; /* of the company: whom the agent may ask */
 };
 
@@ -61,7 +62,8 @@ enum tool_repeat {
 
 struct tool {
     const char *name;
-    const char *group; /* the word of `tools.allow` that brings it, where that is not its own name */
+    const char
+        *group; /* the word of `tools.allow` that brings it, where that is not its own name */
     const char *description;
     const char *parameters; /* JSON Schema as text */
     enum tool_repeat repeat;
@@ -77,6 +79,10 @@ struct tool {
      * `delegate` operation but for "op", "task", "fence", "step", "idx" (docs/protocol.md); new
      * reference. NULL with *err (a sentence for the model) where the arguments make no sense. */
     json_t *(*delegate)(const struct tool_place *, const json_t *arguments, struct err *);
+    /* Of a tool that people answer, instead of run: the body of the batch's `ask` operation,
+     * likewise.
+     */
+    json_t *(*ask)(const struct tool_place *, const json_t *arguments, struct err *);
     /* Of a delegated call's record (wire/call.h): what the model reads of its answer, as JSON, new
      * reference; NULL: as every delegation reads. */
     json_t *(*answer)(const json_t *call);

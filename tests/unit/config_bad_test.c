@@ -92,7 +92,8 @@ static const struct {
     {"agents: {a: {model: m/x, tools: {allow: [exce]}}}",
      "2:42: allow: \"exce\" is not one of read, write, edit, exec, delegate, task_status, "
      "task_wait, task_cancel, report, agents_list, sessions_list, sessions_history, sessions_send, "
-     "sessions_spawn, process, web_fetch, message, task, workflow, memory_search, memory_get, "
+     "sessions_spawn, ask_human, process, web_fetch, message, task, workflow, memory_search, "
+     "memory_get, "
      "cron"},
     {"agents: {a: {model: m/x, tools: {exec: {sandbox: strict}}}}",
      "2:41: sandbox: hq does not know this key, and could not enforce what it may protect"},
