@@ -2,7 +2,8 @@
  * random, no I/O: time is what facts carry. `hq flow run`, `test` and `replay` use this one object.
  *
  * docs/workflows.md says what facts and actions there are, field by field. The hub's engine turns
- * facts of the run's stream into flow_run_tell(), asks flow_run_decide() and commits the actions. */
+ * facts of the run's stream into flow_run_tell(), asks flow_run_decide() and commits the actions.
+ */
 #ifndef HQ_FLOW_INTERPRET_H
 #define HQ_FLOW_INTERPRET_H
 
@@ -23,22 +24,22 @@ struct flow_run *flow_run_open(const struct flow *flow, const char *run);
 void flow_run_close(struct flow_run *state);
 
 struct flow_fact {
-    int64_t seq, at;  /* of the event; at in ms */
-    const char *type; /* "step.ended" … */
+    int64_t seq, at;    /* of the event; at in ms */
+    const char *type;   /* "step.ended" … */
     const json_t *body; /* blobs resolved; borrowed */
 };
 
-/* Takes a fact in; one that comes too late (of a step, round or try that is over) changes nothing. 0,
- * or -1 with *err (code "bad_fact") where it cannot be a fact of this run. */
+/* Takes a fact in; one that comes too late (of a step, round or try that is over) changes nothing.
+ * 0, or -1 with *err (code "bad_fact") where it cannot be a fact of this run. */
 int flow_run_tell(struct flow_run *state, const struct flow_fact *fact, struct err *err);
 
-/* What is to be done now: a new array of at most FLOW_ACTIONS_MAX actions, empty where nothing is; the
- * state changes as if they were done. *more: call again at once (its own decision). */
+/* What is to be done now: a new array of at most FLOW_ACTIONS_MAX actions, empty where nothing is;
+ * the state changes as if they were done. *more: call again at once (its own decision). */
 json_t *flow_run_decide(struct flow_run *state, bool *more);
 
-/* A decision that was recorded: the state changes as decide() would have changed it, and its actions
- * must be the ones that decide() comes to. 0, or -1 with *err (code "diverged") naming the first
- * difference: the file of this run is not what ran, or this version decides otherwise. */
+/* A decision that was recorded: the state changes as decide() would have changed it, and its
+ * actions must be the ones that decide() comes to. 0, or -1 with *err (code "diverged") naming the
+ * first difference: the file of this run is not what ran, or this version decides otherwise. */
 int flow_run_follow(struct flow_run *state, const json_t *actions, bool *more, struct err *err);
 
 /* The chain of decision hashes: sha256 over (hash before, canonical JSON of the actions without
