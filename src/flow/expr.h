@@ -5,8 +5,9 @@
  *   ${{ steps.review.output.verdict == 'CONDITIONAL' && length(inputs.parts) > 2 }}
  *
  * Roots: inputs.X · steps.X.output… · steps.X.status · run.id|name|started_at · failure.step|class|
- * message (in on_failure). Literals: 'text' ('' is a quote), numbers, true, false, null. Operators:
- * || or, && and, ! not, == != < <= > >=, in; .name and [index or 'name']. Functions: contains
+ * message (in on_failure). Literals: 'text' ('' is a quote), numbers, true, false, null. Operators,
+ * loosest first: || or, && and (the operand that decides is the value), not, == != < <= > >= in, !;
+ * .name and [index or 'name']. Texts are compared by code points, case counts. Functions: contains
  * startsWith endsWith length lower upper trim join split default first last round min max keys
  * toJson fromJson format. */
 #ifndef HQ_FLOW_EXPR_H
@@ -31,11 +32,15 @@ struct expr_source {
     const char *what; /* "steps.fix.if": begins messages */
 };
 
-/* Parses the inside of ${{ … }}, or the text with the marks around it. NULL: errors were added. */
+/* Parses the inside of ${{ … }}, or the text with the marks around it. NULL: errors were added.
+ * Unknown roots and functions and wrong numbers of arguments are found here, types by expr_check().
+ * Places are exact as long as the file's lines (findings_set_text()) show the text's characters;
+ * else they are the text's own. */
 struct expr *expr_parse(const char *text, const struct expr_source *source);
 
-/* Compiles a JSON value: every text in it may hold ${{ … }}; one that is nothing else keeps the
- * type of its result, others become text (null as "", lists and objects as JSON). Borrows nothing.
+/* Compiles a JSON value: every text in it may hold ${{ … }}; one that is nothing else (but white
+ * space) keeps the type of its result, others become text (null as "", lists and objects as JSON
+ * with sorted keys). `$${{` is a literal `${{`. Keys have no expressions. Borrows nothing.
  * `pointer_place` may be NULL: then errors stand at source->at; else it gives the place of a value
  * within, by its pointer. NULL: errors were added. */
 struct flow_value *flow_value_parse(const json_t *value, const struct expr_source *source,
@@ -56,8 +61,10 @@ enum expr_type {
 
 /* What stands behind a path of names: known from inputs and schemas. */
 struct expr_scope_type {
-    /* The type of e.g. {"steps","review","output","verdict"}; *schema (borrowed, may be NULL) says
-     * more. false: there is no such thing: *message (arena) says so, with a did-you-mean. */
+    /* The type of e.g. {"steps","review","output"} or {"inputs","part"}; *schema (borrowed, may be
+     * NULL) says more. false: there is no such thing: *message (arena) says so, with a
+     * did-you-mean. Asked for at most three names of a step and two of other roots: what lies
+     * behind them is found in *schema. Both are set to EXPR_ANY and NULL before. */
     bool (*type)(void *ctx, const char *const *path, size_t count, enum expr_type *type,
                  const json_t **schema, const char **message);
     void *ctx;
@@ -81,7 +88,9 @@ struct expr_scope {
     void *ctx;
 };
 
-/* The value: a new reference, never NULL. Results over LIMIT_EXPR_BYTES become null. */
+/* The value: a new reference, never NULL. Results over LIMIT_EXPR_BYTES become null; so does a
+ * whole flow value of more than LIMIT_RESULT, or one nested deeper than LIMIT_JSON_DEPTH. A NULL
+ * flow_value is null. */
 json_t *expr_eval(const struct expr *expr, const struct expr_scope *scope);
 json_t *flow_value_eval(const struct flow_value *value, const struct expr_scope *scope);
 
