@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "hub/allowance.h"
+#include "engine/allowance.h"
 #include "hub/api.h"
 #include "hub/chains.h"
 #include "hub/decider.h"

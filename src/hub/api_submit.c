@@ -6,7 +6,7 @@
 #include "base/json_schema.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "hub/allowance.h"
+#include "engine/allowance.h"
 #include "hub/api.h"
 #include "hub/routing.h"
 #include "hub/routing_snapshot.h"

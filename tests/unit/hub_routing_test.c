@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "config/config.h"
-#include "hub/allowance.h"
+#include "engine/allowance.h"
 #include "hub/routing.h"
 
 static const char *const none[] = {NULL};

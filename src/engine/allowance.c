@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "config/config.h"
-#include "hub/allowance.h"
+#include "engine/allowance.h"
 
 const char *allowance_limits(const struct config *config, struct arena *arena)
 {

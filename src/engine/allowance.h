@@ -1,6 +1,6 @@
 /* What the company allows one request and everything below it: counts, time, money. */
-#ifndef HQ_HUB_ALLOWANCE_H
-#define HQ_HUB_ALLOWANCE_H
+#ifndef HQ_ENGINE_ALLOWANCE_H
+#define HQ_ENGINE_ALLOWANCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
