@@ -62,5 +62,5 @@ void turn_ask_again(struct turn *turn, const struct tool *tool, const struct fol
 
 bool turn_is_let_again(const json_t *call)
 {
-    return str_starts(json_get_text(call, "child", ""), "g-");
+    return json_get_text(json_object_get(call, "plan"), "again", NULL) != NULL;
 }

@@ -313,11 +313,12 @@ static enum turn_go intend_again(struct turn *turn, const struct fold_next *next
     const json_t *wanted = json_object_get(next->answer, "tool_calls");
     struct tool_place place = turn_place(turn, next->step, next->idx);
     bool let_again = next->call != NULL;
+    if (let_again)
+        json_object_del(fold_find(turn->calls, next->step, next->idx), "plan");
     intend_tool(turn, &place, json_array_get(wanted, (size_t)next->idx - 1));
     json_t *call = fold_find(turn->calls, next->step, next->idx);
     json_object_set_new(call, "fence", json_integer(turn->task.fence));
     json_object_set_new(call, "let_again", json_boolean(let_again));
-    json_object_del(call, "child");
     return turn_send(turn);
 }
 

@@ -111,7 +111,8 @@ json_t *delivery_effect(const struct config *config, const struct task *task,
     const char *destination = destination_of(config, task, &arena);
     if (destination && (delivery->failure_class || !delivery_is_silent(text))) {
         bool is_webhook = str_starts(destination, WEBHOOK_PREFIX);
-        bool is_known = config_destination(config, destination) != NULL;
+        const struct config_webhook *webhook = config_destination(config, destination);
+        bool is_known = webhook != NULL;
         const char *kind = is_webhook ? "webhook" : "message";
         effect_id(task, kind, destination, id);
         effect = json_object();
@@ -122,6 +123,8 @@ json_t *delivery_effect(const struct config *config, const struct task *task,
         json_object_set_new(effect, "body", body_of(task, delivery, text));
         json_set_text(effect, "dedup_key", id);
         json_set_text(effect, "state", is_known ? EFFECT_INTENDED : EFFECT_HELD);
+        if (webhook && str_eq(webhook->on_unknown, "ask"))
+            json_set_text(effect, "on_unknown", "ask");
         json_set_text(effect, "reason", is_known ? NULL : "no channel configured");
     }
     arena_fini(&arena);

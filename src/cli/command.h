@@ -46,8 +46,9 @@ struct command {
     const struct command_option *options; /* or NULL */
     size_t min_args, max_args;
     int (*run)(const struct invocation *invocation); /* returns the exit code */
-    bool in_task; /* may be used inside an agent's exec (cli/inside.h) */
-    bool is_link; /* a program of this name that leads to us is this command */
+    bool in_task;    /* may be used inside an agent's exec (cli/inside.h) */
+    bool is_default; /* the member that its family's first word alone means */
+    bool is_link;    /* a program of this name that leads to us is this command */
 };
 
 enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -82,7 +83,8 @@ const char *command_shown(const struct invocation *invocation, const struct comm
 const char *invocation_value(const struct invocation *invocation, const char *name);
 bool invocation_has(const struct invocation *invocation, const char *name);
 
-/* Every value of an option that may be repeated, one after another: *at begins at 0; NULL: no more. */
+/* Every value of an option that may be repeated, one after another: *at begins at 0; NULL: no more.
+ */
 const char *invocation_next(const struct invocation *invocation, const char *name, size_t *at);
 
 /* A duration or whole-number option: returns 0 with *out (`fallback` where it was not given), or -1
@@ -96,8 +98,9 @@ int invocation_number(const struct invocation *invocation, const char *name, int
 extern const struct command_option command_globals[];
 
 /* Parses argv (without the program's name) by the table into a zeroed invocation whose arena is
- * set (and whose command, where the program's name is one: then no word names it). Global flags may stand anywhere. Returns 0, or -1 with *err (code "usage") that suggests the
- * nearest known word. With -h or --help the arguments are not counted. */
+ * set (and whose command, where the program's name is one: then no word names it). Global flags may
+ * stand anywhere. Returns 0, or -1 with *err (code "usage") that suggests the nearest known word.
+ * With -h or --help the arguments are not counted. */
 int command_parse(const struct command *const *commands, int argc, char *const *argv,
                   struct invocation *invocation, struct err *err);
 

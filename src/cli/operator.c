@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "base/thread.h"
 #include "cli/company.h"
 #include "cli/inside.h"
@@ -44,7 +45,35 @@ static int open_inside(struct operator_line *line)
     return COMMAND_OK;
 }
 
+/* The token file of a person; NULL with *err: hq.yaml knows nobody of that name. Whoever sits at
+ * this machine speaks as the operator. */
+static const char *token_of(const struct config *config, const char *person, struct arena *arena,
+                            struct err *err)
+{
+    const char *const *roles;
+    if (!person || str_eq(person, config_person_of(config, "operator", &roles)))
+        return "operator.token";
+    if (config_person(config, person))
+        return arena_printf(arena, "person.%s.token", person);
+    const char **known = arena_alloc(arena, (config->person_count + 2) * sizeof(*known));
+    for (size_t i = 0; i < config->person_count; i++)
+        known[i] = config->people[i].id;
+    const char *near = str_nearest(person, known);
+    err_set(err, "unknown_person", "--as: %s has no person \"%.40s\"", config->company, person);
+    if (near)
+        err_hint(err, "did you mean %s?", near);
+    else
+        err_hint(err, "people: in hq.yaml says who is there");
+    return NULL;
+}
+
 int operator_open(const struct invocation *invocation, struct operator_line *line)
+{
+    return operator_open_as(invocation, NULL, line);
+}
+
+int operator_open_as(const struct invocation *invocation, const char *person,
+                     struct operator_line *line)
 {
     struct err err;
     *line = (struct operator_line){.invocation = invocation};
@@ -58,7 +87,13 @@ int operator_open(const struct invocation *invocation, struct operator_line *lin
         code = not_running(line);
         goto fail;
     }
-    char *token = secret_read(line->config, "operator.token", invocation->arena, &err);
+    err = (struct err){0};
+    const char *file = token_of(line->config, person, invocation->arena, &err);
+    if (!file) {
+        code = output_fail(invocation, COMMAND_USAGE, &err);
+        goto fail;
+    }
+    char *token = secret_read(line->config, file, invocation->arena, &err);
     if (!token) {
         if (!err.hint[0])
             err_hint(&err, "a missing token is made at the next start: hq down, then hq up -d");

@@ -1,5 +1,5 @@
-/* A command's line to the hub: the operator's (config, token, socket) or, inside an agent's exec, that
- * task's own channel; and what failures mean as exit codes. */
+/* A command's line to the hub: the operator's (config, token, socket) or, inside an agent's exec,
+ * that task's own channel; and what failures mean as exit codes. */
 #ifndef HQ_CLI_OPERATOR_H
 #define HQ_CLI_OPERATOR_H
 
@@ -24,9 +24,13 @@ struct operator_line {
     pthread_t interrupt; /* waits for Ctrl-C, once it is caught */
 };
 
-/* Opens the company's config, reads the operator's token; inside an agent's exec neither. Returns COMMAND_OK, or the exit code after
- * saying what is wrong (nothing runs: COMMAND_NOT_RUNNING). */
+/* Opens the company's config, reads the operator's token; inside an agent's exec neither. Returns
+ * COMMAND_OK, or the exit code after saying what is wrong (nothing runs: COMMAND_NOT_RUNNING). */
 int operator_open(const struct invocation *invocation, struct operator_line *line);
+/* The same in another person's name (NULL: the operator): whose token lies in the company's
+ * secrets. */
+int operator_open_as(const struct invocation *invocation, const char *person,
+                     struct operator_line *line);
 void operator_close(struct operator_line *line);
 
 /* One exchange. Returns COMMAND_OK with *answer (new reference), or the exit code after saying what

@@ -131,6 +131,16 @@ static int take_word(struct reader *reader, const char *word)
     return 0;
 }
 
+/* "hq inbox" alone, or with an option that only one of its members knows. */
+static void take_default(struct reader *reader)
+{
+    if (!reader->word || reader->invocation->command)
+        return;
+    for (const struct command *const *c = reader->commands; *c; c++)
+        if ((*c)->is_default && name_has_first_word((*c)->name, reader->word))
+            reader->invocation->command = *c;
+}
+
 static int set_color(struct reader *reader, const char *value)
 {
     static const char *const words[] = {"auto", "always", "never", NULL};
@@ -215,6 +225,8 @@ static int take_option(struct reader *reader, const char *name, size_t len, char
                        const char *rest)
 {
     struct invocation *invocation = reader->invocation;
+    if (find_option(command_globals, name, len, letter) < 0)
+        take_default(reader);
     const struct command_option *options =
         invocation->command ? invocation->command->options : NULL;
     int at = find_option(options, name, len, letter);
@@ -269,6 +281,10 @@ static int check_count(struct reader *reader)
     const struct command *command = invocation->command;
     if (invocation->help)
         return 0;
+    if (!command) {
+        take_default(reader);
+        command = invocation->command;
+    }
     if (!command)
         return reader->word ? fail_family(reader, reader->word) : 0;
     size_t count = invocation->arg_count;

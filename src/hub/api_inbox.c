@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "hub/api.h"
+#include "hub/consequence.h"
 #include "hub/decider.h"
 
 enum { PAGE = 200 /* items in one answer, where nothing is said */ };
@@ -129,7 +130,10 @@ static json_t *full_item(struct hub *hub, const struct http_request *request,
         return NULL;
     if (approval->form)
         json_object_set_new(item, "form", json_loads(approval->form, JSON_DECODE_ANY, NULL));
-    int rc = ledger_get(hub->ledger, &run_record, &run, arena, err);
+    json_t *causes = consequences(hub->ledger, approval, arena, err);
+    if (causes)
+        json_object_set_new(item, "causes", causes);
+    int rc = causes ? ledger_get(hub->ledger, &run_record, &run, arena, err) : -1;
     if (rc == 0)
         json_set_text(item, "workflow", run.name);
     if (rc >= 0 && add_subject(hub, approval, item, arena, err) == 0 &&

@@ -17,9 +17,8 @@ struct decider decider_of(const struct config *config, const struct principal *p
     if (!principal_is_person(principal))
         return decider;
     decider.id = config_person_of(config, principal->name, &decider.roles);
-    bool is_owner = decider.id && !config_person(config, decider.id);
-    decider.person = is_owner || !decider.id ? principal->name
-                                             : arena_printf(arena, PERSON_PREFIX "%s", decider.id);
+    if (decider.id)
+        decider.person = arena_printf(arena, PERSON_PREFIX "%s", decider.id);
     return decider;
 }
 
@@ -35,7 +34,7 @@ static bool is_named(const struct decider *decider, const char *word)
         return false;
     if (str_starts(word, role))
         return has_role(decider, word + strlen(role));
-    return str_eq(word, decider->person) || str_in("*", decider->roles);
+    return str_eq(word, decider->person);
 }
 
 bool decider_is_asked(const struct decider *decider, const struct approval *approval)

@@ -13,8 +13,8 @@ struct config;
 struct principal;
 
 struct decider {
-    const char *id;           /* of the person, "ceo"; NULL: no person */
-    const char *person;       /* as the ledger keeps it: "person:ceo"; "operator" is the owner */
+    const char *id;           /* "ceo", "owner"; NULL: no person */
+    const char *person;       /* as the ledger keeps it: "person:ceo", "person:owner" */
     const char *const *roles; /* NULL-terminated; "*": every role */
 };
 
