@@ -3,6 +3,7 @@
 
 #include "app/gateway_process.h"
 #include "app/hub_process.h"
+#include "app/runner_process.h"
 #include "cli/cli.h"
 #include "sys/guard.h"
 
@@ -30,17 +31,26 @@ static const struct command gateway_command = {
     .run = gateway_main,
 };
 
+static const struct command runner_command = {
+    .name = "runner",
+    .group = "PLUMBING",
+    .usage = "",
+    .summary = "execute the commands of workflows (likewise)",
+    .run = runner_main,
+};
+
 static const struct command guard_command = {
     .name = "guard",
     .group = "PLUMBING",
     .usage = "",
-    .summary = "confine one command of a tool (for gateways)",
+    .summary = "confine one command (for gateways and the runner)",
     .run = run_guard,
 };
 
 static const struct command *const plumbing[] = {
     &hub_command,
     &gateway_command,
+    &runner_command,
     &guard_command,
     NULL,
 };

@@ -1,11 +1,16 @@
-/* mkdir -p. */
+/* mkdir -p and rm -rf. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/folder.h"
+
+enum { DEEPEST = 200 }; /* each level holds a descriptor */
 
 static int make_one(const char *path, struct err *err)
 {
@@ -35,4 +40,67 @@ int folder_make(const char *path, struct err *err)
         rc = make_one(copy, err);
     arena_fini(&arena);
     return rc;
+}
+
+static int remove_entries(int parent, const char *name, dev_t device, int depth);
+
+static int remove_entry(int dir, const char *name, dev_t device, int depth)
+{
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM && errno != EACCES)
+        return -1;
+    return remove_entries(dir, name, device, depth);
+}
+
+/* A folder may have been left without the rights to look into it; it is ours to change. */
+static int open_to_empty(int parent, const char *name)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(parent, name, flags);
+    if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
+        fd = openat(parent, name, flags);
+    if (fd >= 0)
+        fchmod(fd, 0700);
+    return fd;
+}
+
+static int remove_entries(int parent, const char *name, dev_t device, int depth)
+{
+    struct stat info;
+    struct dirent *entry;
+    int rc = 0, fd = open_to_empty(parent, name);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    DIR *dir = NULL;
+    if (depth > DEEPEST)
+        errno = ELOOP;
+    else if (fstat(fd, &info) == 0 && info.st_dev != device)
+        errno = EXDEV;
+    else
+        dir = fdopendir(fd);
+    if (!dir) {
+        int why = errno;
+        close(fd);
+        errno = why;
+        return -1;
+    }
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            remove_entry(fd, entry->d_name, device, depth + 1) < 0)
+            rc = -1;
+    int why = errno;
+    closedir(dir);
+    errno = why;
+    return rc < 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+int folder_remove(const char *path, struct err *err)
+{
+    struct stat info;
+    if (lstat(path, &info) < 0 && errno == ENOENT)
+        return 0;
+    if (remove_entries(AT_FDCWD, path, info.st_dev, 0) == 0 || errno == ENOENT)
+        return 0;
+    return err_errno(err, "no_folder", "cannot remove the folder %s", path);
 }

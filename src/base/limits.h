@@ -60,6 +60,12 @@ enum {
     LIMIT_EXPR_DEPTH = 64,               /* of its brackets: the parser recurses */
     LIMIT_EXPR_BYTES = 1 << 20,          /* of one result: joins of joins do not grow without end */
     LIMIT_RUNS_OPEN = 100000,            /* of a company */
+    LIMIT_COMMAND_ENV = 1 << 20,         /* variables of a `run` step together; the kernel takes 2 MB */
+    LIMIT_COMMAND_INPUT = 1 << 20,       /* its standard input */
+    LIMIT_COMMAND_OUTPUT = 1 << 20,      /* its standard output: a result of an expression has no more */
+    LIMIT_COMMAND_ERRORS = 65536,        /* its standard error: what people read */
+    LIMIT_COMMANDS_AT_ONCE = 4,          /* of the runner; each may use all cores */
+    LIMIT_RUN_FOLDER_DAYS = 7,           /* that the folder of an ended run stays, to be looked at */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */

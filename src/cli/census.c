@@ -16,6 +16,7 @@
 #include "config/secret.h"
 #include "net/fetch.h"
 #include "supervise/control.h"
+#include "supervise/life.h"
 #include "supervise/runfiles.h"
 #include "sys/lock.h"
 
@@ -214,6 +215,7 @@ static json_t *agent_item(struct census *census, const char *id)
 /* Who belongs to the company: its file says; where that is broken, the hub, then the board. */
 static json_t *all_agents(struct census *census)
 {
+    static const char *const others[] = {"hub", RUNNER_NAME, NULL};
     size_t i;
     const json_t *item;
     json_t *list = json_array();
@@ -226,9 +228,32 @@ static json_t *all_agents(struct census *census)
     if (json_array_size(list))
         return list;
     json_array_foreach (json_object_get(census->board, "children"), i, item)
-        if (!str_eq(json_get_text(item, "name", "?"), "hub"))
+        if (!str_in(json_get_text(item, "name", "?"), others))
             json_array_append_new(list, agent_item(census, json_get_text(item, "name", "?")));
     return list;
+}
+
+/* null where the company has none. */
+static json_t *runner_object(struct census *census)
+{
+    struct lock_info info = {.pss_kb = -1};
+    const json_t *child = board_child(census->board, RUNNER_NAME);
+    bool alive = control_look(census->config, RUNNER_NAME, &info);
+    if (!alive && !census->config->runner)
+        return json_null();
+    const char *supervised = json_get_text(child, "state", NULL);
+    json_t *out = json_object();
+    census->alive += alive;
+    add_memory(census, info.pss_kb);
+    json_object_set_new(out, "pid", alive ? number_or_null(info.pid, 0) : json_null());
+    json_object_set_new(out, "pss_kb", number_or_null(info.pss_kb, -1));
+    json_set_text(out, "state", !alive ? "down" : info.ready ? "ready" : "starting");
+    json_object_set_new(out, "restarts", json_integer(json_get_int(child, "restarts", 0)));
+    json_set_text(out, "supervised", supervised);
+    json_set_text(out, "reason", json_get_text(child, "reason", NULL));
+    if (!alive && !str_eq(supervised, "stopped"))
+        census->wrong++;
+    return out;
 }
 
 static json_t *hub_object(struct census *census)
@@ -273,6 +298,7 @@ static json_t *document(struct census *census)
 {
     json_t *agents = all_agents(census);
     json_t *hub = hub_object(census);
+    json_t *runner = runner_object(census);
     json_t *supervisor = json_object();
     add_memory(census, census->has_supervisor ? census->supervisor.pss_kb : -1);
     json_object_set_new(supervisor, "pid",
@@ -286,6 +312,7 @@ static json_t *document(struct census *census)
         company_state(census), "supervisor", supervisor, "hub", hub, "agents", agents, "inbox",
         (json_int_t)json_get_int(census->answer, "inbox", 0), "pss_kb", (json_int_t)census->pss_kb,
         "up_ms", (json_int_t)up_ms(census), "config_changed", changed);
+    json_object_set_new(out, "runner", runner);
     json_t *held = json_object_get(census->answer, "held_effects");
     if (json_array_size(held))
         json_object_set(out, "held_effects", held);

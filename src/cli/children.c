@@ -1,5 +1,6 @@
-/* hq start, stop, restart, reload: single agents of a running company. */
+/* hq start, stop, restart, reload: single agents, and the runner, of a running company. */
 #include "base/err.h"
+#include "base/str.h"
 #include "cli/board.h"
 #include "cli/company.h"
 #include "cli/output.h"
@@ -7,29 +8,33 @@
 #include "config/config.h"
 #include "supervise/child.h"
 #include "supervise/control.h"
+#include "supervise/life.h"
 #include "supervise/runfiles.h"
 
 enum { CHILDREN_WAIT_MS = 90000, NUDGE_MS = 10000 };
 
-/* The ids of the agents named (none: all), NULL at the end; NULL after saying who is unknown. */
+/* The ids of the agents named (none: all, the runner too), NULL at the end; NULL after saying who is unknown. */
 static const char *const *agents_named(const struct invocation *invocation,
                                        const struct config *config)
 {
     struct err err;
     size_t count = 0;
     const char **names = arena_alloc(
-        invocation->arena, (config->agent_count + invocation->arg_count + 1) * sizeof(*names));
+        invocation->arena, (config->agent_count + invocation->arg_count + 2) * sizeof(*names));
     for (size_t i = 0; i < invocation->arg_count; i++) {
         const struct config_agent *agent = config_agent(config, invocation->args[i]);
-        if (!agent) {
+        bool is_runner = config->runner && str_eq(invocation->args[i], RUNNER_NAME);
+        if (!agent && !is_runner) {
             company_no_agent(config, invocation->args[i], invocation->arena, &err);
             output_fail(invocation, COMMAND_USAGE, &err);
             return NULL;
         }
-        names[count++] = agent->id;
+        names[count++] = is_runner ? RUNNER_NAME : agent->id;
     }
     for (size_t i = 0; invocation->arg_count == 0 && i < config->agent_count; i++)
         names[count++] = config->agents[i].id;
+    if (invocation->arg_count == 0 && config->runner)
+        names[count++] = RUNNER_NAME;
     return names;
 }
 
@@ -79,9 +84,10 @@ static int stop_alone(const struct invocation *invocation, const struct config *
                       const char *const *names)
 {
     struct err err;
+    char lock[96];
     int code = make_wishes(invocation, config, names, wish_stop);
     for (size_t i = 0; names[i] && code == COMMAND_OK; i++) {
-        const char *lock = arena_printf(invocation->arena, "gateway-%s", names[i]);
+        life_lock_name(names[i], lock);
         if (control_end(config, lock, CHILD_DRAIN_MS))
             continue;
         err_set(&err, "will_not_end", "%s does not end, not even killed", names[i]);
@@ -154,7 +160,7 @@ const struct command command_start = {
     .name = "start",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "start agents that were stopped or held",
+    .summary = "start agents (or the runner) that were stopped or held",
     .max_args = 1000,
     .run = start_run,
 };
@@ -163,7 +169,7 @@ const struct command command_stop = {
     .name = "stop",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "stop agents; they stay down until started",
+    .summary = "stop agents (or the runner); they stay down until started",
     .max_args = 1000,
     .run = stop_run,
 };
@@ -172,7 +178,7 @@ const struct command command_restart = {
     .name = "restart",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "end agents and start them again",
+    .summary = "end agents (or the runner) and start them again",
     .max_args = 1000,
     .run = restart_run,
 };

@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
+#include "supervise/life.h"
 
 enum { TAIL_BYTES = 1 << 20, LINES_DEFAULT = 50, FOLLOW_MS = 1000 };
 
@@ -45,10 +46,11 @@ static int fail_name(const struct logs *logs, const char *name)
     struct err err = {0};
     const struct config *config = logs->config;
     const char **known =
-        arena_alloc(logs->invocation->arena, (config->agent_count + 3) * sizeof(*known));
+        arena_alloc(logs->invocation->arena, (config->agent_count + 4) * sizeof(*known));
     size_t count = 0;
     known[count++] = "hub";
     known[count++] = "supervisor";
+    known[count++] = RUNNER_NAME;
     for (size_t i = 0; i < config->agent_count; i++)
         known[count++] = config->agents[i].id;
     const char *near = str_nearest(name, known);
@@ -56,14 +58,14 @@ static int fail_name(const struct logs *logs, const char *name)
     if (near)
         err_hint(&err, "Did you mean %s?", near);
     else
-        err_hint(&err, "Names: hub, supervisor, and the agents (hq agent list).");
+        err_hint(&err, "Names: hub, supervisor, runner, and the agents (hq agent list).");
     return output_fail(logs->invocation, COMMAND_USAGE, &err);
 }
 
-/* The file of an argument: hub, supervisor or an agent. */
+/* The file of an argument: hub, supervisor, runner or an agent. */
 static int add_named(struct logs *logs, const char *name)
 {
-    static const char *const processes[] = {"hub", "supervisor", NULL};
+    static const char *const processes[] = {"hub", "supervisor", RUNNER_NAME, NULL};
     const struct config_agent *agent = config_agent(logs->config, name);
     char path[4096];
     if (str_in(name, processes) || agent) {
@@ -81,7 +83,7 @@ static int choose_files(struct logs *logs)
 {
     const struct invocation *invocation = logs->invocation;
     const struct config *config = logs->config;
-    logs->files = arena_alloc(invocation->arena, (config->agent_count + invocation->arg_count + 2) *
+    logs->files = arena_alloc(invocation->arena, (config->agent_count + invocation->arg_count + 3) *
                                                      sizeof(*logs->files));
     for (size_t i = 0; i < invocation->arg_count; i++) {
         int code = add_named(logs, invocation->args[i]);
@@ -94,6 +96,8 @@ static int choose_files(struct logs *logs)
     add_file(logs, "hub");
     for (size_t i = 0; i < config->agent_count; i++)
         add_file(logs, config->agents[i].id);
+    if (config->runner)
+        add_file(logs, RUNNER_NAME);
     return COMMAND_OK;
 }
 

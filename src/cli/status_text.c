@@ -358,9 +358,24 @@ static void put_held(struct sheet *sheet, const json_t *held)
     }
 }
 
+/* Without it commands of workflows wait. */
+static void put_runner_trouble(struct sheet *sheet, const json_t *runner)
+{
+    char line[ROW_MAX];
+    const char *reason = json_get_text(runner, "reason", NULL);
+    bool by_hand = str_eq(json_get_text(runner, "supervised", ""), "stopped");
+    if (!str_eq(json_get_text(runner, "state", ""), "down") || sheet->is_ending)
+        return;
+    snprintf(line, sizeof(line), "runner: down%s%s%.300s: commands of workflows wait; hq %s runner",
+             by_hand ? ", stopped by hand" : "", reason ? ", " : "", reason ? reason : "",
+             by_hand ? "start" : "logs");
+    put_text_line(sheet, line);
+}
+
 static void put_troubles(struct sheet *sheet, const json_t *census)
 {
     put_hub_trouble(sheet, json_object_get(census, "hub"));
+    put_runner_trouble(sheet, json_object_get(census, "runner"));
     if (!json_is_integer(json_object_get(json_object_get(census, "supervisor"), "pid")))
         put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
     if (json_get_bool(census, "config_changed", false))

@@ -101,7 +101,7 @@ static void say_ready(void *ctx, const struct roster *roster)
 {
     const struct invocation *invocation = ctx;
     output_note(invocation, "%s is up: %zu agents. Ctrl-C ends it; hq status shows it",
-                roster->config->company, roster->count - 1);
+                roster->config->company, roster->config->agent_count);
 }
 
 static const char *who_runs(const struct roster *roster, struct arena *arena)

@@ -235,9 +235,9 @@ int gateway_start(struct gateway *gateway, struct err *err)
     return worker_start(gateway->worker, err);
 }
 
-bool gateway_wait_registered(struct gateway *gateway, int64_t ms)
+struct worker *gateway_worker(struct gateway *gateway)
 {
-    return worker_wait_registered(gateway->worker, ms);
+    return gateway->worker;
 }
 
 int gateway_port(const struct gateway *gateway)
@@ -248,21 +248,6 @@ int gateway_port(const struct gateway *gateway)
 const char *gateway_nonce(const struct gateway *gateway)
 {
     return gateway->nonce;
-}
-
-int gateway_running(struct gateway *gateway)
-{
-    return worker_running(gateway->worker);
-}
-
-void gateway_drain(struct gateway *gateway, bool give_back)
-{
-    worker_drain(gateway->worker, give_back);
-}
-
-bool gateway_wait_idle(struct gateway *gateway, int64_t ms)
-{
-    return worker_wait_idle(gateway->worker, ms);
 }
 
 void gateway_close(struct gateway *gateway)

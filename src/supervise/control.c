@@ -13,9 +13,10 @@
 #include "config/config.h"
 #include "supervise/child.h"
 #include "supervise/control.h"
+#include "supervise/life.h"
 #include "sys/lock.h"
 
-enum { GATEWAYS_MAX = 4096 };
+enum { WORKERS_MAX = 4096 };
 
 bool control_look(const struct config *config, const char *lock, struct lock_info *info)
 {
@@ -70,15 +71,17 @@ bool control_wait_end(const struct config *config, const char *lock, int64_t ms)
     return ended;
 }
 
-const char *const *control_gateways(const struct config *config, struct arena *arena)
+const char *const *control_workers(const struct config *config, struct arena *arena)
 {
     const char *run = arena_printf(arena, "%s/run", config->state);
-    const char **names = arena_alloc(arena, (GATEWAYS_MAX + 1) * sizeof(*names));
+    const char **names = arena_alloc(arena, (WORKERS_MAX + 1) * sizeof(*names));
     size_t count = 0;
     DIR *dir = opendir(run);
-    for (struct dirent *entry; dir && count < GATEWAYS_MAX && (entry = readdir(dir));) {
+    for (struct dirent *entry; dir && count < WORKERS_MAX && (entry = readdir(dir));) {
         size_t len = strlen(entry->d_name);
-        if (!str_starts(entry->d_name, "gateway-") || !str_ends(entry->d_name, ".lock"))
+        bool is_worker =
+            str_starts(entry->d_name, "gateway-") || str_eq(entry->d_name, RUNNER_NAME ".lock");
+        if (!is_worker || !str_ends(entry->d_name, ".lock"))
             continue;
         const char *lock = arena_memdup(arena, entry->d_name, len - 5);
         if (control_look(config, lock, NULL))
@@ -115,16 +118,16 @@ bool control_end(const struct config *config, const char *lock, int64_t drain_ms
 int control_end_all(const struct config *config, int64_t drain_ms, struct err *err)
 {
     struct arena arena = {0};
-    const char *const *gateways = control_gateways(config, &arena);
+    const char *const *workers = control_workers(config, &arena);
     int64_t until = time_boot_ms() + drain_ms;
     int count = 0, rc = 0;
-    for (int i = 0; gateways[i]; i++)
-        control_signal(config, gateways[i], SIGTERM);
-    for (int i = 0; gateways[i] && rc == 0; i++, count++) {
+    for (int i = 0; workers[i]; i++)
+        control_signal(config, workers[i], SIGTERM);
+    for (int i = 0; workers[i] && rc == 0; i++, count++) {
         int64_t left = until - time_boot_ms();
-        bool gone = left > 0 && control_wait_end(config, gateways[i], left);
-        if (!gone && !control_end(config, gateways[i], 0))
-            rc = err_set(err, "will_not_end", "%s does not end, not even killed", gateways[i]);
+        bool gone = left > 0 && control_wait_end(config, workers[i], left);
+        if (!gone && !control_end(config, workers[i], 0))
+            rc = err_set(err, "will_not_end", "%s does not end, not even killed", workers[i]);
     }
     if (rc == 0 && control_look(config, "hub", NULL)) {
         count++;

@@ -22,7 +22,7 @@ bool control_signal(const struct config *config, const char *lock, int signal);
 bool control_wait_end(const struct config *config, const char *lock, int64_t ms);
 
 /* Names of all held gateway locks, whether hq.yaml knows the agent or not; NULL at the end. */
-const char *const *control_gateways(const struct config *config, struct arena *arena);
+const char *const *control_workers(const struct config *config, struct arena *arena);
 
 /* Ends one process without a supervisor: SIGTERM, after `drain_ms` again, then SIGKILL. Blocks.
  * True where it is gone. */

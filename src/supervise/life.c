@@ -41,22 +41,35 @@ void life_fini(struct life *life)
 
 void life_lock_name(const char *name, char text[96])
 {
-    if (str_eq(name, "hub"))
-        snprintf(text, 96, "hub");
+    if (str_eq(name, "hub") || str_eq(name, RUNNER_NAME))
+        snprintf(text, 96, "%s", name);
     else
         snprintf(text, 96, "gateway-%s", name);
 }
 
-/* Our environment with the ready pipe's number in place of any that we were given ourselves. */
-static const char *const *child_environment(struct arena *arena)
+/* Whoever writes commands must not find keys there: the runner gets these and no more. */
+static bool runner_may_have(const char *variable)
 {
+    static const char *const beginnings[] = {
+        "PATH=",         "LANG=",          "LC_ALL=",       "TZ=",          "HQ_CRASH_",
+        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LSAN_OPTIONS="};
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
+        if (str_starts(variable, beginnings[i]))
+            return true;
+    return false;
+}
+
+/* Our environment with the ready pipe's number in place of any that we were given ourselves. */
+static const char *const *child_environment(const char *name, struct arena *arena)
+{
+    bool is_runner = str_eq(name, RUNNER_NAME);
     size_t count = 0;
     while (environ[count])
         count++;
     const char **env = arena_alloc(arena, (count + 2) * sizeof(*env));
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if (!str_starts(environ[i], "HQ_READY_FD="))
+        if (!str_starts(environ[i], "HQ_READY_FD=") && (!is_runner || runner_may_have(environ[i])))
             env[used++] = environ[i];
     env[used] = "HQ_READY_FD=3";
     return env;
@@ -76,17 +89,17 @@ static pid_t spawn_child(const struct config *config, const char *name, int log,
                          struct err *err)
 {
     struct arena arena = {0};
-    bool is_hub = str_eq(name, "hub");
-    const char *argv[8] = {spawn_self(), is_hub ? "hub" : "gateway"};
+    bool is_agent = !str_eq(name, "hub") && !str_eq(name, RUNNER_NAME);
+    const char *argv[8] = {spawn_self(), is_agent ? "gateway" : name};
     int count = 2;
-    if (!is_hub)
+    if (is_agent)
         argv[count++] = name;
     argv[count++] = "-C";
     argv[count++] = config->dir;
     argv[count++] = "--state";
     argv[count++] = config->state;
     struct spawn spawn = {.argv = argv,
-                          .envp = child_environment(&arena),
+                          .envp = child_environment(name, &arena),
                           .dir = config->dir,
                           .in = -1,
                           .out = log,

@@ -11,6 +11,9 @@
 struct config;
 struct err;
 
+/* The child that executes the commands of workflows. */
+#define RUNNER_NAME "runner"
+
 struct life {
     pid_t pid;    /* 0: none */
     int pidfd;    /* readable once it is dead; -1: none */
@@ -23,8 +26,9 @@ void life_init(struct life *life);
 /* Forgets the process and closes the descriptors; does not touch the process. */
 void life_fini(struct life *life);
 
-/* Starts `hq hub` (name "hub") or `hq gateway NAME` in a session of its own, standard error
- * appended to state/logs/<name>.log. Returns 0 or -1 with *err. */
+/* Starts `hq hub` (name "hub"), `hq runner` (RUNNER_NAME) or `hq gateway NAME` in a session of its own,
+ * standard error appended to state/logs/<name>.log. The runner gets nothing of our environment but what
+ * finds programs and speaks of the language. Returns 0 or -1 with *err. */
 int life_start(struct life *life, const struct config *config, const char *name, struct err *err);
 
 /* Looks whether a process holds the child's lock. Returns true and fills *life and *is_ready where
@@ -39,7 +43,7 @@ void life_signal(const struct life *life, int signal);
 /* Asks without waiting whether it is dead: true with *end; a child of ours is reaped. */
 bool life_has_ended(struct life *life, struct child_end *end);
 
-/* The name of a child's lock: "hub" or "gateway-<agent>"; writes into text[96]. */
+/* The name of a child's lock: "hub", "runner" or "gateway-<agent>"; writes into text[96]. */
 void life_lock_name(const char *name, char text[96]);
 
 #endif

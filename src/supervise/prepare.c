@@ -11,7 +11,7 @@
 /* These names are taken in state/run/ and state/logs/. */
 static int check_names(const struct config *config, struct err *err)
 {
-    static const char *const taken[] = {"hub", "supervisor", NULL};
+    static const char *const taken[] = {"hub", "runner", "supervisor", NULL};
     for (size_t i = 0; i < config->agent_count; i++) {
         if (!str_in(config->agents[i].id, taken))
             continue;

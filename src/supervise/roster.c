@@ -84,7 +84,7 @@ void roster_event(struct roster *roster, struct slot *slot, enum child_event eve
         note_change(roster, slot);
 }
 
-void roster_event_gateways(struct roster *roster, enum child_event event)
+void roster_event_workers(struct roster *roster, enum child_event event)
 {
     for (size_t i = 1; i < roster->count; i++)
         roster_event(roster, roster->slots[i], event, NULL);
@@ -101,7 +101,7 @@ static void adopt_if_running(struct roster *roster, struct slot *slot)
         roster_event(roster, slot, CHILD_ON_READY, NULL);
 }
 
-static struct slot *add_agent(struct roster *roster, const char *name)
+static struct slot *add_worker(struct roster *roster, const char *name)
 {
     struct slot *slot = add_slot(roster, name);
     if (runfile_is_there(roster->config, name, RUNFILE_DOWN))
@@ -114,7 +114,9 @@ void roster_init(struct roster *roster, struct config *config, roster_watch *on_
     *roster = (struct roster){.config = config, .on_change = on_change, .ctx = ctx};
     adopt_if_running(roster, add_slot(roster, "hub"));
     for (size_t i = 0; i < config->agent_count; i++)
-        adopt_if_running(roster, add_agent(roster, config->agents[i].id));
+        adopt_if_running(roster, add_worker(roster, config->agents[i].id));
+    if (config->runner)
+        adopt_if_running(roster, add_worker(roster, RUNNER_NAME));
 }
 
 void roster_fini(struct roster *roster)
@@ -148,15 +150,28 @@ static bool shared_settings_equal(const struct config *a, const struct config *b
     return true;
 }
 
+static bool is_wanted(const struct config *config, const char *name)
+{
+    return str_eq(name, RUNNER_NAME) ? config->runner : agent_by_id(config, name) != NULL;
+}
+
+/* The runner knows the company's folders and its own time limit. */
+static bool settings_equal(const struct config *was, const struct config *now, const char *name)
+{
+    if (str_eq(name, RUNNER_NAME))
+        return was->runner && was->runner_timeout_ms == now->runner_timeout_ms;
+    const struct config_agent *before = agent_by_id(was, name);
+    return before && config_agent_equal(before, agent_by_id(now, name));
+}
+
 static void apply_to_slot(struct roster *roster, struct slot *slot, const struct config *old,
                           bool shared_equal)
 {
-    const struct config_agent *now = agent_by_id(roster->config, slot->name);
-    const struct config_agent *was = agent_by_id(old, slot->name);
-    slot->is_leaving = !now;
-    if (!now)
+    bool is_runner = str_eq(slot->name, RUNNER_NAME);
+    slot->is_leaving = !is_wanted(roster->config, slot->name);
+    if (slot->is_leaving)
         roster_event(roster, slot, CHILD_ON_STOP, NULL);
-    else if (!was || !shared_equal || !config_agent_equal(was, now))
+    else if (!settings_equal(old, roster->config, slot->name) || (!shared_equal && !is_runner))
         roster_event(roster, slot, CHILD_ON_RESTART, NULL);
 }
 
@@ -170,11 +185,13 @@ void roster_apply(struct roster *roster, struct config *config)
     size_t before = roster->count;
     for (size_t i = 1; i < before; i++)
         if (roster->slots[i]->child.state != CHILD_STOPPED ||
-            !agent_by_id(config, roster->slots[i]->name))
+            !is_wanted(config, roster->slots[i]->name))
             apply_to_slot(roster, roster->slots[i], old, shared_equal);
     for (size_t i = 0; i < config->agent_count; i++)
         if (!roster_find(roster, config->agents[i].id))
-            add_agent(roster, config->agents[i].id);
+            add_worker(roster, config->agents[i].id);
+    if (config->runner && !roster_find(roster, RUNNER_NAME))
+        add_worker(roster, RUNNER_NAME);
 }
 
 void roster_sweep(struct roster *roster)
@@ -193,7 +210,7 @@ void roster_sweep(struct roster *roster)
     roster->count = kept;
 }
 
-size_t roster_count_alive_gateways(const struct roster *roster)
+size_t roster_count_alive_workers(const struct roster *roster)
 {
     size_t alive = 0;
     for (size_t i = 1; i < roster->count; i++)

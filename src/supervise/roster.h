@@ -1,4 +1,4 @@
-/* The supervisor's children: the hub first, then one per agent; a step of each is carried out here.
+/* The supervisor's children: the hub first, then one per agent, and the runner; a step of each is carried out here.
  */
 #ifndef HQ_SUPERVISE_ROSTER_H
 #define HQ_SUPERVISE_ROSTER_H
@@ -14,7 +14,7 @@
 struct config;
 
 struct slot {
-    char name[64]; /* "hub" or the agent's id */
+    char name[64]; /* "hub", "runner" or the agent's id */
     struct child child;
     struct life life;
     int64_t since_wall; /* when its state last changed */
@@ -43,8 +43,8 @@ void roster_fini(struct roster *roster);
 void roster_event(struct roster *roster, struct slot *slot, enum child_event event,
                   const struct child_end *end);
 
-/* The same event for every gateway. */
-void roster_event_gateways(struct roster *roster, enum child_event event);
+/* The same event for every child but the hub: for those that need it. */
+void roster_event_workers(struct roster *roster, enum child_event event);
 
 /* The slot called `name`, or NULL. */
 struct slot *roster_find(const struct roster *roster, const char *name);
@@ -56,7 +56,7 @@ void roster_apply(struct roster *roster, struct config *config);
 /* Drops leaving slots that are stopped. */
 void roster_sweep(struct roster *roster);
 
-size_t roster_count_alive_gateways(const struct roster *roster);
+size_t roster_count_alive_workers(const struct roster *roster);
 
 /* Whether every child that shall run is ready. */
 bool roster_is_ready(const struct roster *roster);

@@ -79,12 +79,12 @@ static void publish(struct supervisor *supervisor)
 }
 
 /* A child may start when it is the hub, or the hub is ready; during a stop only the hub, for the
- * gateways that still drain. */
+ * workers that still drain. */
 static bool may_start(const struct supervisor *supervisor, const struct slot *slot)
 {
     const struct roster *roster = &supervisor->roster;
     if (slot->child.is_hub)
-        return !supervisor->is_stopping || roster_count_alive_gateways(roster) > 0;
+        return !supervisor->is_stopping || roster_count_alive_workers(roster) > 0;
     return !supervisor->is_stopping && roster->slots[0]->child.state == CHILD_READY;
 }
 
@@ -116,13 +116,13 @@ static void advance(struct supervisor *supervisor)
         if (must_look && life_is_ready(roster->config, slot->name))
             roster_event(roster, slot, CHILD_ON_READY, NULL);
     }
-    if (supervisor->is_stopping && roster_count_alive_gateways(roster) == 0)
+    if (supervisor->is_stopping && roster_count_alive_workers(roster) == 0)
         roster_event(roster, roster->slots[0], CHILD_ON_STOP, NULL);
 }
 
 static bool is_done(const struct supervisor *supervisor)
 {
-    return supervisor->is_stopping && roster_count_alive_gateways(&supervisor->roster) == 0 &&
+    return supervisor->is_stopping && roster_count_alive_workers(&supervisor->roster) == 0 &&
            !child_is_alive(&supervisor->roster.slots[0]->child);
 }
 
@@ -188,9 +188,9 @@ static void begin_stop(struct supervisor *supervisor, bool harder)
         supervisor->is_stopping = true;
         supervisor->roster.is_changed = true;
         log_info("asked to end: gateways finish their running turns");
-        roster_event_gateways(&supervisor->roster, CHILD_ON_STOP);
+        roster_event_workers(&supervisor->roster, CHILD_ON_STOP);
     } else {
-        roster_event_gateways(&supervisor->roster, CHILD_ON_HURRY);
+        roster_event_workers(&supervisor->roster, CHILD_ON_HURRY);
         roster_event(&supervisor->roster, supervisor->roster.slots[0], CHILD_ON_HURRY, NULL);
     }
     if (supervisor->given->on_stop)

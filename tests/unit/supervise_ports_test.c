@@ -136,7 +136,7 @@ static void nobody_is_found_and_ended_where_nobody_is(void **state)
     struct err err = {0};
     struct arena arena = {0};
     assert_false(control_look(&config, "hub", NULL));
-    assert_null(control_gateways(&config, &arena)[0]);
+    assert_null(control_workers(&config, &arena)[0]);
     assert_true(control_wait_end(&config, "hub", 0));
     assert_int_equal(control_end_all(&config, 0, &err), 0);
     arena_fini(&arena);
