@@ -21,9 +21,8 @@ static int answer_event(struct tx *tx, const struct call *call, const char *type
     return event_append(tx, call->task, type, body);
 }
 
-int answer_put(struct tx *tx, struct call *call, json_t *answer, const char *by)
+static int answer_write(struct tx *tx, struct call *call, json_t *answer, const char *by)
 {
-    call->state = CALL_RECORDED;
     call->is_error = json_get_bool(answer, "is_error", false);
     call->response = json_print(tx->arena, answer);
     call->recorded_at = tx->now;
@@ -31,7 +30,28 @@ int answer_put(struct tx *tx, struct call *call, json_t *answer, const char *by)
     int rc = tx_spill(tx, &call->response, &call->response_blob, LIMIT_INLINE);
     if (rc == 0)
         rc = tx_put(tx, &call_record, call);
-    return rc ? rc : answer_event(tx, call, "call.recorded", by);
+    bool known = str_eq(call->state, CALL_RECORDED);
+    return rc ? rc : answer_event(tx, call, known ? "call.recorded" : "call.unknown", by);
+}
+
+int answer_put(struct tx *tx, struct call *call, json_t *answer, const char *by)
+{
+    call->state = CALL_RECORDED;
+    return answer_write(tx, call, answer, by);
+}
+
+int answer_put_unknown(struct tx *tx, struct call *call, json_t *answer, const char *by)
+{
+    call->state = CALL_UNKNOWN;
+    return answer_write(tx, call, answer, by);
+}
+
+int answer_nobody(struct tx *tx, struct call *call)
+{
+    call->state = CALL_UNKNOWN;
+    call->recorded_at = tx->now;
+    int rc = tx_put(tx, &call_record, call);
+    return rc ? rc : answer_event(tx, call, "call.unknown", call->child);
 }
 
 int answer_waiting(struct tx *tx, const struct task *task, struct call **calls, size_t *count)
@@ -97,12 +117,7 @@ int answer_abandon(struct tx *tx, const struct task *task)
     struct call *calls;
     size_t count;
     int rc = answer_waiting(tx, task, &calls, &count);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        calls[i].state = CALL_UNKNOWN;
-        calls[i].recorded_at = tx->now;
-        rc = tx_put(tx, &call_record, &calls[i]);
-        if (rc == 0)
-            rc = answer_event(tx, &calls[i], "call.unknown", calls[i].child);
-    }
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = answer_nobody(tx, &calls[i]);
     return rc;
 }

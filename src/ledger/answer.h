@@ -14,6 +14,12 @@ struct tx;
  * the event names, NULL: none. */
 int answer_put(struct tx *tx, struct call *call, json_t *answer, const char *by);
 
+/* The same for a call of which nobody knows what became of it: its state is `unknown`. */
+int answer_put_unknown(struct tx *tx, struct call *call, json_t *answer, const char *by);
+
+/* Who asked has ended: the call is `unknown`, without an answer. */
+int answer_nobody(struct tx *tx, struct call *call);
+
 /* The task's calls that wait for an answer, in the arena, by the age of the tasks that answer. */
 int answer_waiting(struct tx *tx, const struct task *task, struct call **calls, size_t *count);
 

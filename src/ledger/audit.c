@@ -10,10 +10,12 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "ledger/audit.h"
 #include "ledger/commit.h"
 #include "ledger/event.h"
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
+#include "ledger/rules.h"
 #include "ledger/store.h"
 #include "ledger/tx.h"
 
@@ -23,17 +25,7 @@ enum {
     AUDIT_FINDINGS = 200,                        /* enough to see what is wrong */
 };
 
-struct audit {
-    struct ledger *ledger;
-    struct arena *arena;  /* of the findings */
-    struct arena scratch; /* of one page */
-    struct err *err;
-    const char **findings;
-    size_t count;
-};
-
-__attribute__((format(printf, 2, 3))) static void finding(struct audit *audit, const char *format,
-                                                          ...)
+void audit_finding(struct audit *audit, const char *format, ...)
 {
     va_list args;
     if (audit->count == AUDIT_FINDINGS)
@@ -43,16 +35,14 @@ __attribute__((format(printf, 2, 3))) static void finding(struct audit *audit, c
     va_end(args);
 }
 
-/* Returns 0, LEDGER_NONE or -1. */
-static int audit_get(struct audit *audit, const struct record *record, void *row)
+int audit_get(struct audit *audit, const struct record *record, void *row)
 {
     struct store *store = audit->ledger->store;
     int rc = store->ops->get(store, record, row, &audit->scratch, audit->err);
     return rc == STORE_OK ? 0 : rc == STORE_NONE ? LEDGER_NONE : -1;
 }
 
-static int audit_scan(struct audit *audit, const struct scan *scan, void *rows_pointer,
-                      size_t *count)
+int audit_scan(struct audit *audit, const struct scan *scan, void *rows_pointer, size_t *count)
 {
     struct store *store = audit->ledger->store;
     void *rows = NULL;
@@ -61,7 +51,7 @@ static int audit_scan(struct audit *audit, const struct scan *scan, void *rows_p
     return rc == STORE_OK ? 0 : -1;
 }
 
-static int audit_count(struct audit *audit, const struct scan *scan, int64_t *count)
+int audit_count(struct audit *audit, const struct scan *scan, int64_t *count)
 {
     struct store *store = audit->ledger->store;
     return store->ops->count(store, scan, count, audit->err) == STORE_OK ? 0 : -1;
@@ -75,13 +65,13 @@ static int check_event(struct audit *audit, const struct event *event, int64_t s
     char hex[HASH_HEX];
     event_hash(event, hex);
     if (event->seq != seq)
-        finding(audit, "Stream %s: event %lld is missing.", event->stream, (long long)seq);
+        audit_finding(audit, "Stream %s: event %lld is missing.", event->stream, (long long)seq);
     else if (!str_eq(event->prev, prev))
-        finding(audit, "Stream %s: event %lld does not follow the one before it.", event->stream,
-                (long long)seq);
+        audit_finding(audit, "Stream %s: event %lld does not follow the one before it.",
+                      event->stream, (long long)seq);
     else if (!str_eq(event->hash, hex))
-        finding(audit, "Stream %s: event %lld was changed after it was written.", event->stream,
-                (long long)seq);
+        audit_finding(audit, "Stream %s: event %lld was changed after it was written.",
+                      event->stream, (long long)seq);
     return 0;
 }
 
@@ -134,8 +124,8 @@ static int check_stream(struct audit *audit, const void *row)
     }
     audit->scratch = outer;
     if (rc == 0 && (seq != head->seq + 1 || !str_eq(prev, head->hash ? head->hash : "")))
-        finding(audit, "Stream %s ends at event %lld; its head says %lld.", head->name,
-                (long long)seq - 1, (long long)head->seq);
+        audit_finding(audit, "Stream %s ends at event %lld; its head says %lld.", head->name,
+                      (long long)seq - 1, (long long)head->seq);
     return rc;
 }
 
@@ -147,12 +137,12 @@ static int check_handoff(struct audit *audit, const struct task *task)
     if (rc < 0)
         return -1;
     if (ended && rc == LEDGER_NONE)
-        finding(audit, "Task %s has ended (%s) without a handoff.", task->id, task->state);
+        audit_finding(audit, "Task %s has ended (%s) without a handoff.", task->id, task->state);
     if (!ended && rc == 0)
-        finding(audit, "Task %s has a handoff and is %s.", task->id, task->state);
-    if (ended != (task->finish_no > 0))
-        finding(audit, "Task %s is %s with finish number %lld.", task->id, task->state,
-                (long long)task->finish_no);
+        audit_finding(audit, "Task %s has a handoff and is %s.", task->id, task->state);
+    if (task_has_lane(task) && ended != (task->finish_no > 0))
+        audit_finding(audit, "Task %s is %s with finish number %lld.", task->id, task->state,
+                      (long long)task->finish_no);
     return 0;
 }
 
@@ -169,15 +159,15 @@ static int check_session(struct audit *audit, const struct session *session)
     if (audit_count(audit, &scan, &blocked) < 0)
         return -1;
     if (!session->open_task && blocked > 0)
-        finding(audit, "Session %s of %s is free, and %lld tasks stand behind nobody.",
-                session->key, session->agent, (long long)blocked);
+        audit_finding(audit, "Session %s of %s is free, and %lld tasks stand behind nobody.",
+                      session->key, session->agent, (long long)blocked);
     if (session->projected > session->finished)
-        finding(audit, "Session %s of %s is projected further than it has come.", session->key,
-                session->agent);
+        audit_finding(audit, "Session %s of %s is projected further than it has come.",
+                      session->key, session->agent);
     int rc = session->open_task ? audit_get(audit, &task_record, &task) : LEDGER_NONE;
     if (session->open_task && (rc == LEDGER_NONE || task_state_is_terminal(task.state)))
-        finding(audit, "Session %s of %s belongs to %s, which is %s.", session->key, session->agent,
-                session->open_task, rc ? "not there" : task.state);
+        audit_finding(audit, "Session %s of %s belongs to %s, which is %s.", session->key,
+                      session->agent, session->open_task, rc ? "not there" : task.state);
     return rc < 0 ? -1 : 0;
 }
 
@@ -185,18 +175,19 @@ static int check_session(struct audit *audit, const struct session *session)
 static int check_lane(struct audit *audit, const struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
-    if (task->finish_no > 1)
+    if (task->finish_no > 1 || !task_has_lane(task))
         return 0;
     int rc = audit_get(audit, &session_record, &session);
     if (rc < 0)
         return -1;
     bool owns = rc == 0 && str_eq(session.open_task, task->id);
     if (rc == LEDGER_NONE)
-        finding(audit, "Task %s has no session %s of %s.", task->id, task->session, task->agent);
+        audit_finding(audit, "Task %s has no session %s of %s.", task->id, task->session,
+                      task->agent);
     else if (!task_state_is_terminal(task->state) && owns == task->blocked)
-        finding(audit, "Task %s is %s, and session %s of %s belongs to %s.", task->id,
-                task->blocked ? "blocked" : "let out", task->session, task->agent,
-                session.open_task ? session.open_task : "nobody");
+        audit_finding(audit, "Task %s is %s, and session %s of %s belongs to %s.", task->id,
+                      task->blocked ? "blocked" : "let out", task->session, task->agent,
+                      session.open_task ? session.open_task : "nobody");
     return rc == 0 ? check_session(audit, &session) : 0;
 }
 
@@ -209,10 +200,10 @@ static int check_wait(struct audit *audit, const struct wait *wait)
         return 0;
     int rc = audit_get(audit, &task_record, &task);
     if (rc == LEDGER_NONE)
-        finding(audit, "Task %s waits for %s, which is not there.", wait->task, wait->id);
+        audit_finding(audit, "Task %s waits for %s, which is not there.", wait->task, wait->id);
     else if (rc == 0 && !patience && wait->satisfied != task_state_is_terminal(task.state))
-        finding(audit, "Task %s waits for %s (%s); the wait says otherwise.", wait->task, wait->id,
-                task.state);
+        audit_finding(audit, "Task %s waits for %s (%s); the wait says otherwise.", wait->task,
+                      wait->id, task.state);
     return rc < 0 ? -1 : 0;
 }
 
@@ -225,13 +216,13 @@ static int check_waiting(struct audit *audit, const struct task *task)
     if (audit_scan(audit, &scan, &waits, &count) < 0)
         return -1;
     if (str_eq(task->state, TASK_WAITING) != (count > 0))
-        finding(audit, "Task %s is %s with %zu waits.", task->id, task->state, count);
+        audit_finding(audit, "Task %s is %s with %zu waits.", task->id, task->state, count);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = check_wait(audit, &waits[i]);
     if (str_eq(task->state, TASK_WORKING) != (task->worker != NULL) &&
         !str_eq(task->state, TASK_QUEUED))
-        finding(audit, "Task %s is %s and its worker is %s.", task->id, task->state,
-                task->worker ? "named" : "nobody");
+        audit_finding(audit, "Task %s is %s and its worker is %s.", task->id, task->state,
+                      task->worker ? "named" : "nobody");
     return rc;
 }
 
@@ -241,20 +232,23 @@ static int check_call(struct audit *audit, const struct task *task, const struct
     struct task child = {.id = call->child};
     if (!str_eq(call->state, CALL_WAITING))
         return 0;
+    if (child.id && str_starts(child.id, "g-"))
+        return audit_asked_call(audit, task, call);
     int rc = child.id ? audit_get(audit, &task_record, &child) : LEDGER_NONE;
     if (rc < 0)
         return -1;
     if (task_state_is_terminal(task->state))
-        finding(audit, "Task %s is %s, and its call %lld.%lld waits.", task->id, task->state,
-                (long long)call->step, (long long)call->idx);
+        audit_finding(audit, "Task %s is %s, and its call %lld.%lld waits.", task->id, task->state,
+                      (long long)call->step, (long long)call->idx);
     if (rc == LEDGER_NONE)
-        finding(audit, "Call %lld.%lld of task %s waits for %s, which is not there.",
-                (long long)call->step, (long long)call->idx, task->id,
-                child.id ? child.id : "nobody");
+        audit_finding(audit, "Call %lld.%lld of task %s waits for %s, which is not there.",
+                      (long long)call->step, (long long)call->idx, task->id,
+                      child.id ? child.id : "nobody");
     else if (!str_eq(child.parent, task->id) || child.parent_step != call->step ||
              child.parent_index != call->idx || task_state_is_terminal(child.state))
-        finding(audit, "Call %lld.%lld of task %s waits for %s, which does not answer it (%s).",
-                (long long)call->step, (long long)call->idx, task->id, child.id, child.state);
+        audit_finding(audit,
+                      "Call %lld.%lld of task %s waits for %s, which does not answer it (%s).",
+                      (long long)call->step, (long long)call->idx, task->id, child.id, child.state);
     return 0;
 }
 
@@ -292,8 +286,8 @@ static int check_delegations(struct audit *audit, const struct task *task)
     if (audit_count(audit, &below, &children) < 0)
         return -1;
     if (children != task->children)
-        finding(audit, "Task %s counts %lld tasks below it; there are %lld.", task->id,
-                (long long)task->children, (long long)children);
+        audit_finding(audit, "Task %s counts %lld tasks below it; there are %lld.", task->id,
+                      (long long)task->children, (long long)children);
     return children == 0 && task_state_is_terminal(task->state) ? 0 : check_calls(audit, task);
 }
 
@@ -303,10 +297,10 @@ static void check_held(struct audit *audit, const struct task *task)
     bool ended = task_state_is_terminal(task->state);
     int64_t micro_usd = task->reserved_micro_usd, tokens = task->reserved_tokens;
     if (micro_usd < 0 || tokens < 0 || (ended && (micro_usd || tokens)))
-        finding(audit, "Task %s is %s with %lld micro-USD and %lld tokens set aside.", task->id,
-                task->state, (long long)micro_usd, (long long)tokens);
+        audit_finding(audit, "Task %s is %s with %lld micro-USD and %lld tokens set aside.",
+                      task->id, task->state, (long long)micro_usd, (long long)tokens);
     if (task->provider && !str_eq(task->state, TASK_WORKING))
-        finding(audit, "Task %s is %s and asks %s.", task->id, task->state, task->provider);
+        audit_finding(audit, "Task %s is %s and asks %s.", task->id, task->state, task->provider);
 }
 
 /* Read anew: the page's rows are of before the last breath. */
@@ -316,11 +310,11 @@ static int check_task(struct audit *audit, const void *row)
     if (audit_get(audit, &task_record, task) != 0)
         return -1;
     if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
-        finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
-                (long long)task->seq, (long long)audit->ledger->next_seq);
+        audit_finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
+                      (long long)task->seq, (long long)audit->ledger->next_seq);
     check_held(audit, task);
     if (check_handoff(audit, task) < 0 || check_lane(audit, task) < 0 ||
-        check_waiting(audit, task) < 0)
+        check_waiting(audit, task) < 0 || audit_task_of_run(audit, task) < 0)
         return -1;
     return check_delegations(audit, task);
 }
@@ -357,10 +351,10 @@ static int check_aside(struct audit *audit, const char *owner, const char *unit,
     if (rc < 0)
         return -1;
     if (rc == LEDGER_NONE)
-        finding(audit, "Tree %s has no budget %s.", owner, row.id);
+        audit_finding(audit, "Tree %s has no budget %s.", owner, row.id);
     else if (row.reserved < aside)
-        finding(audit, "Budget %s has %lld reserved; the tasks of its tree hold %lld.", row.id,
-                (long long)row.reserved, (long long)aside);
+        audit_finding(audit, "Budget %s has %lld reserved; the tasks of its tree hold %lld.",
+                      row.id, (long long)row.reserved, (long long)aside);
     return 0;
 }
 
@@ -371,9 +365,9 @@ static int check_root(struct audit *audit, const void *row)
     if (count_tree(audit, root->id, &sum) < 0)
         return -1;
     if (root->tasks_live != sum.live || root->tasks_total != sum.total)
-        finding(audit, "Tree %s counts %lld tasks, %lld open; it has %lld, %lld open.", root->id,
-                (long long)root->tasks_total, (long long)root->tasks_live, (long long)sum.total,
-                (long long)sum.live);
+        audit_finding(audit, "Tree %s counts %lld tasks, %lld open; it has %lld, %lld open.",
+                      root->id, (long long)root->tasks_total, (long long)root->tasks_live,
+                      (long long)sum.total, (long long)sum.live);
     if (!str_eq(root->budget, root->id))
         return 0;
     if (check_aside(audit, root->id, "usd", sum.micro_usd) < 0)
@@ -387,18 +381,20 @@ static int check_budget(struct audit *audit, const void *row)
     const struct budget *budget = row;
     struct budget above = {.id = budget->parent};
     if (budget->reserved < 0 || budget->spent < 0)
-        finding(audit, "Budget %s counts below zero.", budget->id);
+        audit_finding(audit, "Budget %s counts below zero.", budget->id);
     if (!budget->parent)
         return 0;
     int rc = audit_get(audit, &budget_record, &above);
     if (rc < 0)
         return -1;
     if (rc == LEDGER_NONE)
-        finding(audit, "Budget %s stands below %s, which is not there.", budget->id, above.id);
+        audit_finding(audit, "Budget %s stands below %s, which is not there.", budget->id,
+                      above.id);
     else if (above.spent < budget->spent || above.reserved < budget->reserved)
-        finding(audit, "Budget %s has spent %lld and reserved %lld; %s above it %lld and %lld.",
-                budget->id, (long long)budget->spent, (long long)budget->reserved, above.id,
-                (long long)above.spent, (long long)above.reserved);
+        audit_finding(audit,
+                      "Budget %s has spent %lld and reserved %lld; %s above it %lld and %lld.",
+                      budget->id, (long long)budget->spent, (long long)budget->reserved, above.id,
+                      (long long)above.spent, (long long)above.reserved);
     return 0;
 }
 
@@ -472,8 +468,8 @@ static int audit_state_count(struct audit *audit, const char *agent, const char 
     if (audit_count(audit, &scan, &count) < 0)
         return -1;
     if (count != counted)
-        finding(audit, "%s has %lld tasks %s; the counter says %lld.", agent, (long long)count,
-                state, (long long)counted);
+        audit_finding(audit, "%s has %lld tasks %s; the counter says %lld.", agent,
+                      (long long)count, state, (long long)counted);
     return 0;
 }
 
@@ -499,15 +495,17 @@ static int audit_store(struct audit *audit)
         turnstile_leave(&audit->ledger->turn);
     }
     for (size_t i = 0; i < check.count; i++)
-        finding(audit, "%s", check.findings[i]);
+        audit_finding(audit, "%s", check.findings[i]);
     return rc == STORE_OK ? 0 : -1;
 }
 
 static int audit_run(struct audit *audit)
 {
     static const struct walk_of walks[] = {
-        {&stream_record, check_stream}, {&task_record, check_task},   {&root_record, check_root},
-        {&budget_record, check_budget}, {&agent_record, check_agent},
+        {&stream_record, check_stream}, {&task_record, check_task},
+        {&root_record, check_root},     {&budget_record, check_budget},
+        {&agent_record, check_agent},   {&run_record, audit_run_row},
+        {&job_record, audit_job_row},   {&approval_record, audit_approval_row},
     };
     int rc = audit_store(audit);
     for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]) && rc == 0; i++)

@@ -33,6 +33,12 @@ static const struct {
     [OP_REGISTER] = {rule_register, NEEDS_ROOM},
     [OP_PROJECTED] = {rule_projected, GOES_ALONG},
     [OP_DEFINE] = {rule_define, NEEDS_ROOM},
+    [OP_RUN_START] = {rule_run_start, NEEDS_ROOM},
+    [OP_RUN_DECIDE] = {rule_run_decide, NEEDS_ROOM},
+    [OP_SIGNAL] = {rule_signal, NEEDS_ROOM},
+    [OP_ASK] = {rule_ask, NEEDS_ROOM},
+    [OP_DECIDE] = {rule_decide, FREES},
+    [OP_JOB_STATE] = {rule_job_state, FREES},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 
@@ -103,10 +109,9 @@ static int batch_ops(struct tx *tx, const struct batch *batch)
             last = op;
     }
     const struct change *step = last ? batch_step(tx, from, last) : NULL;
-    snprintf(tx->outcome->state, sizeof(tx->outcome->state), "%s",
-             step   ? step->to
-             : last ? TASK_WORKING
-                    : "");
+    if (last) /* else what the rule said of its own */
+        snprintf(tx->outcome->state, sizeof(tx->outcome->state), "%s",
+                 step ? step->to : TASK_WORKING);
     tx->outcome->index = 0;
     return 0;
 }

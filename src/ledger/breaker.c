@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "ledger/breaker.h"
 #include "ledger/event.h"
-#include "ledger/tx.h"
+#include "ledger/rules.h"
 
 bool breaker_look(const struct agent *agent, int64_t now, struct breaker *breaker)
 {
@@ -114,6 +114,8 @@ int breaker_note(struct tx *tx, const struct task *task, const char *from)
 {
     struct agent agent = {.id = task->agent};
     bool done = str_eq(task->state, TASK_DONE);
+    if (!task_has_lane(task)) /* no agent */
+        return 0;
     if (!done && !is_failure(task, from))
         return 0;
     int rc = tx_get(tx, &agent_record, &agent);

@@ -6,11 +6,13 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ledger/answer.h"
+#include "ledger/approval.h"
 #include "ledger/breaker.h"
 #include "ledger/budget.h"
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
 #include "ledger/rules.h"
+#include "ledger/run.h"
 
 /* {"$blob":…} in a row is always of the ledger's own making: a worker that says it names no blob. */
 static bool looks_like_blob(const char *result)
@@ -120,6 +122,7 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
     struct handoff handoff = {.status = "failed", .notes = ending->failure_message};
     if (ending->handoff)
         handoff = *ending->handoff;
+    const char *result = handoff.result; /* the row may hold its blob's name */
     task->state = ending->state;
     task->failure_class = ending->failure_class;
     task->failure_message = ending->failure_message;
@@ -141,7 +144,13 @@ int task_end(struct tx *tx, struct task *task, const struct ending *ending)
     if (rc == 0)
         rc = answer_abandon(tx, task);
     if (rc == 0)
+        rc = approval_abandon(tx, task);
+    if (rc == 0)
         rc = end_event(tx, task, &handoff);
+    if (rc == 0)
+        rc = run_end_with(tx, task);
+    if (rc == 0)
+        rc = run_hear_end(tx, task, handoff.status, result);
     if (rc == 0)
         rc = breaker_note(tx, task, from);
     if (rc == 0)

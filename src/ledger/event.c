@@ -62,7 +62,7 @@ int event_append(struct tx *tx, const char *stream, const char *type, json_t *bo
     return event_write(tx, &event);
 }
 
-int event_put(struct tx *tx, const struct event *event)
+int event_put_seq(struct tx *tx, const struct event *event, int64_t *seq)
 {
     struct event copy = {
         .stream = event->stream,
@@ -70,5 +70,13 @@ int event_put(struct tx *tx, const struct event *event)
         .body = event->body,
         .v = event->v ? event->v : 1,
     };
-    return event_write(tx, &copy);
+    int rc = event_write(tx, &copy);
+    *seq = copy.seq;
+    return rc;
+}
+
+int event_put(struct tx *tx, const struct event *event)
+{
+    int64_t seq;
+    return event_put_seq(tx, event, &seq);
 }

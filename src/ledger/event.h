@@ -3,6 +3,7 @@
 #define HQ_LEDGER_EVENT_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct arena;
 struct event;
@@ -13,6 +14,9 @@ int event_append(struct tx *tx, const char *stream, const char *type, json_t *bo
 
 /* Appends what a caller made: stream, type, body, v are used; the rest is the ledger's. */
 int event_put(struct tx *tx, const struct event *event);
+
+/* The same, and *seq says which number it got. */
+int event_put_seq(struct tx *tx, const struct event *event, int64_t *seq);
 
 /* Writes the hash an event must have: sha256 of the compact JSON array
  * [stream, seq, at, actor, type, body, v, prev]. */

@@ -26,9 +26,16 @@ static const char *session_uuid(struct arena *arena, const char *agent, const ch
     return uuid;
 }
 
+bool task_has_lane(const struct task *task)
+{
+    return !str_eq(task->agent, FLOW_AGENT) && !str_eq(task->agent, RUNNER_AGENT);
+}
+
 int lane_enter(struct tx *tx, struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
+    if (!task_has_lane(task))
+        return 0;
     int rc = tx_get(tx, &session_record, &session);
     if (rc && rc != LEDGER_NONE)
         return rc;
@@ -67,6 +74,8 @@ static int lane_hand_over(struct tx *tx, struct session *session)
 int lane_leave(struct tx *tx, struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
+    if (!task_has_lane(task))
+        return 0;
     int rc = tx_get(tx, &session_record, &session);
     if (rc)
         return rc == LEDGER_NONE

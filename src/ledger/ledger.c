@@ -97,7 +97,8 @@ static int load_fair(struct ledger *ledger, const char *state, struct err *err)
         int rc = ledger->store->ops->scan(ledger->store, &scan, &arena, &rows, &count, err);
         for (size_t i = 0; i < count && rc == STORE_OK; i++) {
             const struct task *task = &((const struct task *)rows)[i];
-            fair_load(&ledger->fair, task);
+            if (!str_eq(task->agent, FLOW_AGENT)) /* nobody's turn */
+                fair_load(&ledger->fair, task);
             after = task->seq;
         }
         arena_fini(&arena);

@@ -290,71 +290,79 @@ static int list_archive(struct ledger *ledger, size_t max, struct arena *arena, 
     return rc;
 }
 
+static struct scan scan_below(const char *index, const char *of, int64_t after)
+{
+    struct scan scan = scan_of(&task_record, index, of);
+    scan.has_low = of && after > 0;
+    scan.low = value_int(after + 1);
+    return scan;
+}
+
+static struct scan scan_usage(const char *first, const char *last)
+{
+    struct scan scan = {.record = &usage_record, .has_low = first, .has_high = last};
+    scan.low = value_text(first);
+    scan.high = value_text(last);
+    return scan;
+}
+
+static struct scan scan_sessions(const char *agent)
+{
+    struct scan scan = scan_of(&session_record, "session_updated", agent);
+    scan.descending = true;
+    return scan;
+}
+
+/* What the lists of tasks and of what belongs to them ask for; record NULL: it is none of them. */
+static struct scan scan_work(struct arena *arena, enum ledger_list list, const char *a,
+                             const char *b, int64_t cursor)
+{
+    switch (list) {
+    case LIST_TASKS:
+        return scan_tasks(a, b, cursor);
+    case LIST_TASKS_BY_PREFIX:
+        return scan_prefix(arena, a);
+    case LIST_TASKS_OF_SESSION:
+        return scan_ended(a, b, cursor);
+    case LIST_CHILDREN:
+        return scan_below("task_parent", a, cursor);
+    case LIST_TREE:
+        return scan_below("task_root", a, cursor);
+    case LIST_CALLS:
+        return scan_of(&call_record, NULL, a);
+    case LIST_WAITS:
+        return scan_of(&wait_record, NULL, a);
+    case LIST_EFFECTS:
+        return scan_of(&effect_record, "effect_task", a);
+    case LIST_EFFECTS_BY_STATE:
+        return scan_effects(a, b, cursor);
+    case LIST_SESSIONS:
+        return scan_sessions(a);
+    case LIST_AGENTS:
+        return scan_of(&agent_record, NULL, NULL);
+    case LIST_USAGE:
+        return scan_usage(a, b);
+    default:
+        return (struct scan){0};
+    }
+}
+
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
                  int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,
                  struct err *err)
 {
-    struct scan scan = {0};
     *rows = NULL;
     *count = 0;
     max = max ? max : LIMIT_LIST;
-    switch (list) {
-    case LIST_TASKS:
-        scan = scan_tasks(a, b, cursor);
-        break;
-    case LIST_TASKS_OPEN:
+    if (list == LIST_TASKS_OPEN)
         return list_open(ledger, a, cursor, max, arena, rows, count, err);
-    case LIST_TASKS_BY_PREFIX:
-        scan = scan_prefix(arena, a);
-        break;
-    case LIST_TASKS_OF_SESSION:
-        scan = scan_ended(a, b, cursor);
-        break;
-    case LIST_CHILDREN:
-        scan = scan_of(&task_record, "task_parent", a);
-        scan.has_low = a && cursor > 0;
-        scan.low = value_int(cursor + 1);
-        break;
-    case LIST_TREE:
-        scan = scan_of(&task_record, "task_root", a);
-        scan.has_low = a && cursor > 0;
-        scan.low = value_int(cursor + 1);
-        break;
-    case LIST_CALLS:
-        scan = scan_of(&call_record, NULL, a);
-        break;
-    case LIST_WAITS:
-        scan = scan_of(&wait_record, NULL, a);
-        break;
-    case LIST_EFFECTS:
-        scan = scan_of(&effect_record, "effect_task", a);
-        break;
-    case LIST_EFFECTS_BY_STATE:
-        scan = scan_effects(a, b, cursor);
-        break;
-    case LIST_SESSIONS:
-        scan = scan_of(&session_record, "session_updated", a);
-        scan.descending = true;
-        break;
-    case LIST_AGENTS:
-        scan = scan_of(&agent_record, NULL, NULL);
-        break;
-    case LIST_USAGE:
-        scan = (struct scan){.record = &usage_record, .has_low = a, .has_high = b};
-        scan.low = value_text(a);
-        scan.high = value_text(b);
-        break;
-    case LIST_APPROVALS:
-        if (!a)
-            return list_inbox(ledger, max, arena, rows, count, err);
-        scan = scan_flow(arena, list, a, b, cursor);
-        break;
-    case LIST_JOBS_TO_ARCHIVE:
+    if (list == LIST_APPROVALS && !a)
+        return list_inbox(ledger, max, arena, rows, count, err);
+    if (list == LIST_JOBS_TO_ARCHIVE)
         return list_archive(ledger, max, arena, rows, count, err);
-    default:
+    struct scan scan = scan_work(arena, list, a, b, cursor);
+    if (!scan.record)
         scan = scan_flow(arena, list, a, b, cursor);
-        break;
-    }
     if (!scan.record)
         return err_set(err, "bad_list", "There is no list %d.", (int)list);
     scan.max = max;

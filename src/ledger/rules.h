@@ -33,6 +33,12 @@ int rule_register(struct tx *tx, const struct op *op);
 int rule_projected(struct tx *tx, const struct op *op);
 /* Workflows. */
 int rule_define(struct tx *tx, const struct op *op);
+int rule_run_start(struct tx *tx, const struct op *op);
+int rule_run_decide(struct tx *tx, const struct op *op);
+int rule_signal(struct tx *tx, const struct op *op);
+int rule_ask(struct tx *tx, const struct op *op);
+int rule_decide(struct tx *tx, const struct op *op);
+int rule_job_state(struct tx *tx, const struct op *op);
 
 /* Leases ready tasks; tasks (in the caller's arena) is an array of *count. */
 struct claiming {
@@ -63,7 +69,10 @@ int task_death(struct tx *tx, struct task *task, bool keep_worker, const char *e
 /* Stops one open task for `reason` and everything below it. */
 int task_cancel_tree(struct tx *tx, struct task *task, const char *reason);
 
-/* Lanes. enter: the session of a new task; sets blocked. leave: hands the lane on. */
+/* Runs and commands of workflows stand in no session: nobody talks to them. */
+bool task_has_lane(const struct task *task);
+
+/* Lanes, of tasks that have one. enter: the session of a new task; sets blocked. leave: hands the lane on. */
 int lane_enter(struct tx *tx, struct task *task);
 int lane_leave(struct tx *tx, struct task *task);
 

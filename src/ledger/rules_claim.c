@@ -142,7 +142,7 @@ static int claim_sessions(struct tx *tx, struct claiming *claiming)
     for (size_t i = 0; i < *claiming->count && rc == 0; i++) {
         const struct task *task = &(*claiming->tasks)[i];
         struct session session = {.agent = task->agent, .key = task->session};
-        rc = tx_get(tx, &session_record, &session);
+        rc = task_has_lane(task) ? tx_get(tx, &session_record, &session) : 0;
         record_copy(&session_record, &sessions[i], &session, claiming->arena);
     }
     *claiming->claim->sessions = sessions;

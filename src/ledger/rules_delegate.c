@@ -107,9 +107,12 @@ static int delegate_to(struct tx *tx, const struct delegation *ask, struct call 
     child->parent_index = ask->idx;
     child->kind = child->kind ? child->kind : "delegation";
     child->caller = arena_printf(tx->arena, "agent:%s", parent->agent);
+    child->run = child->step = NULL;
     struct tree_ask tree = {
         .parent = parent, .child = child, .may_revisit = ask->may_revisit, .sync = sync};
     int rc = submit_check(tx, child);
+    if (rc == 0)
+        rc = submit_check_agent(tx, child);
     if (rc)
         return rc;
     rc = tree_look(tx, &tree);

@@ -4,57 +4,20 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-#include "base/limits.h"
 #include "base/str.h"
+#include "ledger/approval.h"
+#include "ledger/effect.h"
 #include "ledger/event.h"
 #include "ledger/rules.h"
-
-static int effect_event(struct tx *tx, const struct effect *effect)
-{
-    json_t *body = json_object();
-    json_set_text(body, "effect", effect->id);
-    json_set_text(body, "kind", effect->kind);
-    json_set_text(body, "destination", effect->destination);
-    json_set_text(body, "reason", effect->reason);
-    const char *type = arena_printf(tx->arena, "effect.%s", effect->state);
-    return event_append(tx, effect->task, type, body);
-}
-
-static int effect_exists(struct tx *tx, const struct effect *effect)
-{
-    struct effect known = {.id = effect->id};
-    int rc = tx_get(tx, &effect_record, &known);
-    if (rc)
-        return rc == LEDGER_NONE ? 0 : rc;
-    snprintf(tx->outcome->existing, sizeof(tx->outcome->existing), "%s", effect->id);
-    return tx_refuse(tx, LEDGER_DUP, "exists", "Effect %s exists already.", effect->id);
-}
 
 int rule_effect(struct tx *tx, const struct op *op)
 {
     struct effect effect = *op->effect;
     struct task *task;
     const char *of = op->task_id ? op->task_id : effect.task;
-    if (str_is_empty(effect.id))
-        return tx_refuse(tx, LEDGER_REFUSED, "bad_id", "An effect needs an id.");
     int rc = op->fence ? task_get_fenced(tx, of, op->fence, &task) : task_get(tx, of, &task);
-    if (rc == 0)
-        rc = effect_exists(tx, &effect);
-    if (rc == 0)
-        rc = tx_spill(tx, &effect.body, &effect.body_blob, LIMIT_INLINE);
-    if (rc)
-        return rc;
-    effect.task = task->id;
-    effect.root = task->root;
-    effect.state = effect.state ? effect.state : EFFECT_INTENDED;
-    effect.dedup_key = effect.dedup_key ? effect.dedup_key : effect.id;
-    effect.ready_at = effect.ready_at ? effect.ready_at : tx->now;
-    effect.fence = effect.attempts = 0;
-    effect.created_at = effect.updated_at = tx->now;
-    tx_due(tx, effect.ready_at > tx->now ? effect.ready_at : INT64_MAX);
-    tx_touch(tx, "effects", "");
-    rc = tx_put(tx, &effect_record, &effect);
-    return rc ? rc : effect_event(tx, &effect);
+    effect.run = effect.step = NULL; /* a run's are put there by its decisions */
+    return rc ? rc : effect_open(tx, &effect, task);
 }
 
 int rule_effect_state(struct tx *tx, const struct op *op)
@@ -84,17 +47,14 @@ int rule_effect_state(struct tx *tx, const struct op *op)
         return tx_refuse(tx, LEDGER_REFUSED, "bad_state", "No effect is ever %s.",
                          asked->state ? asked->state : "without a state");
     bool starts = str_eq(asked->state, EFFECT_IN_FLIGHT);
+    const char *was = effect.state;
     effect.state = asked->state;
     effect.fence += starts;
     effect.attempts += starts;
     effect.reason = asked->reason;
     effect.ready_at = asked->ready_at ? asked->ready_at : effect.ready_at;
     effect.receiver_id = asked->receiver_id ? asked->receiver_id : effect.receiver_id;
-    effect.updated_at = tx->now;
-    tx_due(tx, effect.ready_at > tx->now ? effect.ready_at : INT64_MAX);
-    tx_touch(tx, "effects", "");
-    rc = tx_put(tx, &effect_record, &effect);
-    return rc ? rc : effect_event(tx, &effect);
+    return effect_moved(tx, &effect, was);
 }
 
 /* An event of "approval:…", "job:…" or "signal:…" is what a parked turn may wait for. */
@@ -128,6 +88,9 @@ int rule_event(struct tx *tx, const struct op *op)
         event.stream = op->task_id;
     if (str_is_empty(event.stream) || str_is_empty(event.type))
         return tx_refuse(tx, LEDGER_REFUSED, "bad_event", "An event needs a stream and a type.");
+    if (str_starts(event.stream, "r-") || str_eq(event.stream, APPROVAL_STREAM))
+        return tx_refuse(tx, LEDGER_REFUSED, "not_allowed",
+                         "Stream %s is the ledger's own: what is in it happened.", event.stream);
     if (!event_body_is_good(event.body))
         return tx_refuse(tx, LEDGER_REFUSED, "bad_event", "The body of event %s is no JSON.",
                          event.type);

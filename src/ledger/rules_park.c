@@ -1,8 +1,11 @@
 /* PARK: a turn gives its thread back until what it waits for is there. */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "ledger/answer.h"
+#include "ledger/approval.h"
 #include "ledger/event.h"
 #include "ledger/loop.h"
 #include "ledger/rules.h"
@@ -59,6 +62,24 @@ static int park_waiting(struct tx *tx, struct task *task, const struct wait *wai
     return rc;
 }
 
+/* One wait for each approval that a call of the step waits for. */
+static int park_people_waits(struct tx *tx, const struct task *task, int64_t step,
+                             struct wait **waits, size_t *count)
+{
+    struct approval *approvals;
+    size_t asked;
+    int rc = approval_waiting(tx, task, step, &approvals, &asked);
+    if (rc || asked == 0)
+        return rc;
+    struct wait *all = arena_alloc(tx->arena, (*count + asked) * sizeof(*all));
+    if (*count)
+        memcpy(all, *waits, *count * sizeof(*all));
+    for (size_t i = 0; i < asked; i++)
+        all[(*count)++] = (struct wait){.kind = "approval", .id = approvals[i].id};
+    *waits = all;
+    return 0;
+}
+
 /* One wait for each child that answers a call of the step, and one for its patience. Patience that
  * is over already gives up here. */
 static int park_step_waits(struct tx *tx, const struct task *task, int64_t step, struct wait **waits,
@@ -83,6 +104,8 @@ static int park_step_waits(struct tx *tx, const struct task *task, int64_t step,
                 .kind = "patience",
                 .id = arena_printf(tx->arena, "%lld:%s", (long long)patience, calls[i].child)};
     }
+    if (rc == 0)
+        rc = park_people_waits(tx, task, step, waits, count);
     for (size_t i = 0; i < *count; i++) {
         (*waits)[i].task = task->id;
         (*waits)[i].created_at = tx->now;

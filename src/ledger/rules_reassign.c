@@ -8,12 +8,18 @@
 #include "ledger/event.h"
 #include "ledger/loop.h"
 #include "ledger/rules.h"
+#include "ledger/run.h"
 #include "ledger/submit.h"
 #include "ledger/tree.h"
 #include "ledger/wait.h"
 
 static int reassign_check(struct tx *tx, const struct task *old, const struct task *task)
 {
+    if (!task_has_lane(old))
+        return tx_refuse(tx, LEDGER_REFUSED, "no_agent",
+                         "Task %s is a workflow's own (%s); no agent can take it over. Cancel it, or "
+                         "retry its run.",
+                         old->id, old->agent);
     if (task_state_is_terminal(old->state) || old->cancel)
         return tx_refuse(tx, LEDGER_CONFLICT, "already_ended",
                          "Task %s %s (%s); nothing of it can be given to another agent. Retry it "
@@ -55,6 +61,10 @@ static void reassign_inherit(struct task *task, const struct task *old)
     task->parent_index = old->parent_index;
     task->depth = old->depth;
     task->retry_of = old->id;
+    task->run = old->run;
+    task->step = old->step;
+    task->step_round = old->step_round;
+    task->step_try = old->step_try;
 }
 
 /* The tree that it belongs to: the old one's, or, of a tree's first task, a new one like it. */
@@ -113,6 +123,8 @@ static int reassign_leave(struct tx *tx, struct task *old, const struct task *ta
     json_set_text(body, "to", task->id);
     json_set_text(body, "agent", task->agent);
     int rc = event_append(tx, old->id, "task.reassigned", body);
+    if (rc == 0)
+        rc = run_step_moves(tx, old, task->id);
     return rc ? rc : task_cancel_tree(tx, old, "cancelled");
 }
 
@@ -124,6 +136,8 @@ int rule_reassign(struct tx *tx, const struct op *op)
     int rc = task_get(tx, op->task_id, &old);
     if (rc == 0)
         rc = submit_check(tx, task);
+    if (rc == 0)
+        rc = submit_check_agent(tx, task);
     if (rc == 0)
         rc = reassign_check(tx, old, task);
     if (rc)

@@ -53,24 +53,35 @@ int submit_check(struct tx *tx, struct task *task)
     return submit_known(tx, task);
 }
 
+int submit_check_agent(struct tx *tx, const struct task *task)
+{
+    if (task_has_lane(task))
+        return 0;
+    return tx_refuse(tx, LEDGER_REFUSED, "no_agent",
+                     "%s is no agent: only workflows give it work. Start a run instead.",
+                     task->agent);
+}
+
 bool submit_queue_is_full(struct tx *tx, const char *agent)
 {
     struct ledger_counts counts;
+    int64_t limit = str_eq(agent, FLOW_AGENT) ? LIMIT_RUNS_OPEN : LIMIT_QUEUE_PER_AGENT;
     tally_count(tx->tally, agent, &counts);
     for (size_t i = 0; i < tx->change_count; i++)
         if (!tx->changes[i].from && str_eq(tx->changes[i].agent, agent))
             counts.queued++;
-    return counts.queued + counts.working + counts.waiting >= LIMIT_QUEUE_PER_AGENT;
+    return counts.queued + counts.working + counts.waiting >= limit;
 }
 
-static void root_fill(struct tx *tx, struct root *root, const struct op *op)
+static void root_fill(struct tx *tx, struct root *root, const struct task *task,
+                      const struct op *op)
 {
     json_t *limits = op->root_limits ? json_loads(op->root_limits, 0, NULL) : NULL;
     int64_t wall = json_get_int(limits, "wall_ms", 0);
     json_decref(limits);
-    root->owner = op->task->caller;
+    root->owner = task->caller;
     root->limits = op->root_limits;
-    root->deadline_at = op->task->deadline_at;
+    root->deadline_at = task->deadline_at;
     if (wall > 0 && (!root->deadline_at || tx->now + wall < root->deadline_at))
         root->deadline_at = tx->now + wall;
     root->created_at = tx->now;
@@ -78,8 +89,9 @@ static void root_fill(struct tx *tx, struct root *root, const struct op *op)
 
 static void submit_fill(struct tx *tx, struct task *task, const struct root *root)
 {
+    bool flow = str_eq(task->agent, FLOW_AGENT);
     task->seq = (*tx->next_seq)++;
-    task->state = TASK_QUEUED;
+    task->state = flow ? TASK_WAITING : TASK_QUEUED;
     if (!task->session)
         task->session =
             arena_printf(tx->arena, "%s:%s", task->kind ? task->kind : "task", task->id);
@@ -89,29 +101,43 @@ static void submit_fill(struct tx *tx, struct task *task, const struct root *roo
         task->parent_step = task->parent_index = -1;
     if (root->deadline_at && (!task->deadline_at || task->deadline_at > root->deadline_at))
         task->deadline_at = root->deadline_at;
-    if (task->ready_at < tx->now)
+    if (flow)
+        task->ready_at = 0;
+    else if (task->ready_at < tx->now)
         task->ready_at = tx->now;
     task->fence = task->tries = task->deaths = task->finish_no = 0;
     task->children = task->reserved_micro_usd = task->reserved_tokens = 0;
-    task->rank = fair_rank(tx->fair, task);
+    task->rank = flow ? 0 : fair_rank(tx->fair, task);
     task->worker = task->cancel = task->wait_mode = task->provider = NULL;
+    task->wait_mode = flow ? "all" : NULL;
     task->failure_class = task->failure_message = NULL;
     task->created_at = tx->now;
     task->started_at = task->finished_at = 0;
 }
 
-int submit_write(struct tx *tx, struct task *task, struct root *root)
+/* What a run's task waits for is the run itself. */
+static int submit_wait(struct tx *tx, const struct task *task)
+{
+    char id[RUN_ID_TEXT];
+    struct wait wait = {.task = task->id, .kind = "run", .id = id, .created_at = tx->now};
+    if (!str_eq(task->agent, FLOW_AGENT))
+        return 0;
+    run_id_of_task(task->id, id);
+    return tx_put(tx, &wait_record, &wait);
+}
+
+int submit_row(struct tx *tx, struct task *task, struct root *root)
 {
     submit_fill(tx, task, root);
     root->tasks_total++;
     root->tasks_live++;
-    int rc = tx_put(tx, &root_record, root);
-    if (rc == 0)
-        rc = tx_spill(tx, &task->instruction, &task->instruction_blob, LIMIT_INLINE);
+    int rc = tx_spill(tx, &task->instruction, &task->instruction_blob, LIMIT_INLINE);
     if (rc == 0)
         rc = lane_enter(tx, task);
     if (rc == 0)
         rc = task_put(tx, task, NULL);
+    if (rc == 0)
+        rc = submit_wait(tx, task);
     if (rc)
         return rc;
     json_t *body = json_pack("{s:I}", "priority", (json_int_t)task->priority);
@@ -120,6 +146,12 @@ int submit_write(struct tx *tx, struct task *task, struct root *root)
     json_set_text(body, "kind", task->kind);
     json_set_text(body, "parent", task->parent);
     return event_append(tx, task->id, "task.submitted", body);
+}
+
+int submit_write(struct tx *tx, struct task *task, struct root *root)
+{
+    int rc = submit_row(tx, task, root);
+    return rc ? rc : tx_put(tx, &root_record, root);
 }
 
 int submit_child(struct tx *tx, struct task *parent, struct task *child, struct root *root,
@@ -132,15 +164,16 @@ int submit_child(struct tx *tx, struct task *parent, struct task *child, struct 
     return rc ? rc : chronicle_delegated(tx, parent, child, mode);
 }
 
-static int submit_root(struct tx *tx, struct task *task, const struct op *op)
+int submit_root(struct tx *tx, struct task *task, const struct op *op)
 {
     struct root root = {.id = task->id};
     if (submit_queue_is_full(tx, task->agent))
         return tx_refuse(tx, LEDGER_BUSY, "queue_full",
-                         "%s has %d open tasks, the most it may have; try again when some have "
+                         "%s has as many open tasks as it may have (%d); try again when some have "
                          "ended.",
-                         task->agent, LIMIT_QUEUE_PER_AGENT);
-    root_fill(tx, &root, op);
+                         task->agent,
+                         str_eq(task->agent, FLOW_AGENT) ? LIMIT_RUNS_OPEN : LIMIT_QUEUE_PER_AGENT);
+    root_fill(tx, &root, task, op);
     int rc = budget_open_root(tx, &root, op->root_budget);
     if (rc)
         return rc;
@@ -176,7 +209,10 @@ int rule_submit(struct tx *tx, const struct op *op)
 {
     struct task *task = arena_alloc(tx->arena, sizeof(*task));
     *task = *op->task;
+    task->run = task->step = NULL; /* only a run's own tasks are a step's */
     int rc = submit_check(tx, task);
+    if (rc == 0)
+        rc = submit_check_agent(tx, task);
     if (rc)
         return rc;
     return task->parent ? submit_below(tx, task, op) : submit_root(tx, task, op);

@@ -3,12 +3,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "ledger/approval.h"
 #include "ledger/clock.h"
 #include "ledger/event.h"
 #include "ledger/gate.h"
 #include "ledger/lease.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
+#include "ledger/run.h"
 #include "ledger/sweep.h"
 
 enum {
@@ -190,6 +192,10 @@ static int sweep_plan(struct tx *tx)
         rc = sweep_next(tx, "task_due", TASK_QUEUED, later);
     for (size_t i = 0; i < 3 && rc == 0; i++)
         rc = sweep_next(tx, "task_deadline", open[i], later);
+    if (rc == 0)
+        rc = approval_sweep_next(tx);
+    if (rc == 0)
+        rc = run_sweep_next(tx);
     return rc ? rc : sweep_next_effect(tx);
 }
 
@@ -225,6 +231,10 @@ int sweep_slice(struct tx *tx, struct clock *clock, struct sweep *sweep, bool *m
         rc = sweep_ready(tx, sweep->looked);
     if (rc == 0)
         rc = sweep_effects(tx, sweep->looked);
+    if (rc == 0)
+        rc = approval_sweep(tx, more);
+    if (rc == 0)
+        rc = run_sweep(tx, sweep->looked);
     if (rc == 0)
         rc = sweep_forget(tx, sweep, more);
     sweep->looked = tx->now;

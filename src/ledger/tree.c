@@ -8,9 +8,9 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ledger/loop.h"
+#include "ledger/rules.h"
 #include "ledger/submit.h"
 #include "ledger/tree.h"
-#include "ledger/tx.h"
 
 /* What the looks share. */
 struct look {
@@ -186,7 +186,7 @@ static int look_deadline(struct tx *tx, struct look *look)
     int64_t asked = ask->child->deadline_at, own = ask->parent->deadline_at;
     int64_t until = ask->root.deadline_at, kept = 0;
     if (own) {
-        kept = wrap_up(own - tx->now);
+        kept = ask->of_run ? 0 : wrap_up(own - tx->now); /* a run reads nothing at its end */
         until = !until || own - kept < until ? own - kept : until;
     }
     if (asked && asked <= tx->now)
@@ -216,12 +216,18 @@ static int look_queue(struct tx *tx, struct look *look)
 static const struct {
     const char *code, *class;
     int (*look)(struct tx *tx, struct look *look); /* NULL: found elsewhere */
+    bool of_runs;                                  /* a run's steps are held to it, too */
 } rules[] = {
-    {"path", "loop", look_path},           {"same_question", "loop", look_same_question},
-    {"circle", "loop", look_circle},       {"limits", "refused", look_depth},
-    {"limits", "refused", look_tasks},     {"fan_out", "refused", look_fan_out},
-    {"limits", "refused", look_live},      {"deadline", "refused", look_deadline},
-    {"queue_full", "refused", look_queue}, {"budget", "budget", NULL},
+    {"path", "loop", look_path, false},
+    {"same_question", "loop", look_same_question, false},
+    {"circle", "loop", look_circle, false},
+    {"limits", "refused", look_depth, true},
+    {"limits", "refused", look_tasks, true},
+    {"fan_out", "refused", look_fan_out, false},
+    {"limits", "refused", look_live, false},
+    {"deadline", "refused", look_deadline, true},
+    {"queue_full", "refused", look_queue, false},
+    {"budget", "budget", NULL, true},
 };
 enum { RULE_COUNT = sizeof(rules) / sizeof(rules[0]) };
 
@@ -300,7 +306,7 @@ static void place(struct tx *tx, struct tree_ask *ask)
     child->path = tree_path(tx, parent->path, child->agent);
     child->priority = parent->priority;
     child->grant = grant_narrow(tx, child->grant, parent->grant);
-    child->ask_hash = tree_ask_hash(tx, child);
+    child->ask_hash = task_has_lane(child) ? tree_ask_hash(tx, child) : NULL;
 }
 
 int tree_look(struct tx *tx, struct tree_ask *ask)
@@ -308,7 +314,7 @@ int tree_look(struct tx *tx, struct tree_ask *ask)
     struct look look = {.ask = ask};
     place(tx, ask);
     ask->root.id = ask->parent->root;
-    int rc = tx_get(tx, &root_record, &ask->root);
+    int rc = ask->of_run ? 0 : tx_get(tx, &root_record, &ask->root);
     if (rc == LEDGER_NONE)
         return tx_refuse(tx, rc, "no_root", "The tree %s of task %s is gone.", ask->root.id,
                          ask->parent->id);
@@ -321,7 +327,7 @@ int tree_look(struct tx *tx, struct tree_ask *ask)
     look.fan_out = json_get_int(limits, "fan_out", INT64_MAX);
     json_decref(limits);
     for (size_t i = 0; i < RULE_COUNT && rc == 0 && !look.why; i++)
-        if (rules[i].look) {
+        if (rules[i].look && (rules[i].of_runs || !ask->of_run)) {
             rc = rules[i].look(tx, &look);
             if (rc == 0 && look.why)
                 return tx_refuse(tx, LEDGER_REFUSED, rules[i].code, "%s", look.why);

@@ -12,7 +12,8 @@ struct tree_ask {
     const struct task *parent; /* open */
     struct task *child; /* in: what is asked; out, where nothing is refused: its place in the tree
                          * (root, depth, path, deadline, grant, priority, ask_hash) */
-    struct root root;   /* out: as it is now */
+    struct root root;   /* out: as it is now; of a run's step: in */
+    bool of_run;        /* a step of a graph that a person wrote: only depth, tasks, deadline, budget */
     bool may_revisit;   /* its agent may be on the path already */
     bool sync;          /* the parent will wait for it */
 };

@@ -44,6 +44,7 @@ struct tx {
     size_t change_count, change_cap;
     struct ask *asks; /* see gate.h */
     size_t ask_count, ask_cap;
+    struct run *deciding; /* the run that a decision changes; who writes its facts leaves the row to it */
     const char **keys; /* touched: see ledger_wait */
     size_t key_count, key_cap;
     int64_t due; /* earliest time at which a row written here wants attention; INT64_MAX: none */

@@ -42,6 +42,13 @@ int wait_look(struct tx *tx, struct wait *wait)
         wait->satisfied = rc == 0 && task_state_is_terminal(target->state);
         return rc;
     }
+    struct approval approval = {.id = wait->id};
+    if (str_eq(wait->kind, "approval")) {
+        int rc = tx_get(tx, &approval_record, &approval);
+        wait->satisfied = rc == 0 && !str_eq(approval.state, APPROVAL_PENDING);
+        if (rc != LEDGER_NONE)
+            return rc;
+    }
     struct stream head = {.name = arena_printf(tx->arena, "%s:%s", wait->kind, wait->id)};
     int rc = tx_get(tx, &stream_record, &head);
     wait->satisfied = rc == 0;

@@ -50,6 +50,7 @@ struct run {
     int64_t decided;     /* how many decisions were committed: what the next one expects */
     int64_t upto;        /* facts of the stream up to this seq were looked at by the last decision */
     int64_t facts;       /* seq of the newest fact */
+    int64_t steps_open;  /* steps that are running or waiting */
     const char *hash;    /* chain of decision hashes (flow/interpret.h) */
     int64_t ready_at;    /* the interpreter is to look at it then; 0: only when a fact comes */
     const char *waiting; /* for people: "approval g-7K2M (gate)"; NULL: nothing is waited for */

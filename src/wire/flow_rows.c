@@ -35,6 +35,7 @@ static const struct field run_fields[] = {
     INT(run, decided),
     INT(run, upto),
     INT(run, facts),
+    INT(run, steps_open),
     TEXT(run, hash),
     TIME(run, ready_at),
     TEXT(run, waiting),

@@ -55,7 +55,7 @@ struct task {
     const char *cancel;        /* why it is to stop: "cancelled" or "timeout"; NULL: it is not */
     const char *wait_mode;     /* "all" or "any" while waiting */
     const char *failure_class; /* timeout refused unreachable malformed budget loop crashed cancelled
-                                * failed blocked */
+                                * failed blocked rejected */
     const char *failure_message;
     int64_t finish_no;      /* its place among the ended tasks of its session, from 1; 0: not ended */
     int64_t created_at, started_at, finished_at;
