@@ -10,6 +10,13 @@
  */
 void check_keys(const struct yaml_document *document, struct findings *findings);
 
+struct config_key;
+
+/* The same with another table, strictly: what is unknown or not supported yet is an error, null is
+ * no value, and findings begin with the whole path ("steps.fix.retry"). */
+void check_table(const struct yaml_document *document, const struct config_key *root,
+                 struct findings *findings);
+
 /* What spans several values: references, clashes of ports, ids and folders, folders that the
  * sandbox could not keep apart. `config` is built from the document; where a value was refused it
  * is absent. */

@@ -10,6 +10,7 @@ struct check {
     const struct yaml_document *document;
     struct findings *findings;
     struct arena *arena;
+    bool strict;
 };
 
 /* What is looked at: a value, its key, its place by pointer, the name that findings call it. */
@@ -64,7 +65,10 @@ static void check_word(struct check *check, const struct item *item)
         return;
     struct place at = yaml_place(check->document, item->pointer);
     if (text && item->key->later_words && str_in(text, item->key->later_words)) {
-        finding_warn(check->findings, at, "%s: \"%s\" is not supported yet", item->name, text);
+        if (check->strict)
+            finding_error(check->findings, at, "%s: \"%s\" is not supported yet", item->name, text);
+        else
+            finding_warn(check->findings, at, "%s: \"%s\" is not supported yet", item->name, text);
         return;
     }
     refuse_form(check, item);
@@ -159,6 +163,12 @@ static bool text_fits(const struct config_key *key, const char *text)
     case KEY_ID:
     case KEY_AGENT:
         return value_is_id(text);
+    case KEY_NAME:
+        return value_is_name(text);
+    case KEY_FILE:
+        return value_is_file(text);
+    case KEY_DECIDER:
+        return value_is_decider(text);
     default: /* KEY_DELEGATE */
         text += *text == '!';
         return str_eq(text, "*") || value_is_id(text);
@@ -168,6 +178,7 @@ static bool text_fits(const struct config_key *key, const char *text)
 static bool value_fits(const struct item *item)
 {
     int64_t number;
+    double fraction;
     const char *text = json_string_value(item->value);
     switch (item->key->kind) {
     case KEY_BOOL:
@@ -181,6 +192,20 @@ static bool value_fits(const struct item *item)
         return value_duration(item->value, item->key, &number);
     case KEY_USD:
         return value_usd(item->value, &number);
+    case KEY_AMOUNT:
+        return value_amount(item->value, item->key, &number);
+    case KEY_NUMBER:
+        return value_number(item->value, item->key, &fraction);
+    case KEY_STRING:
+        return !str_is_blank(text) && strlen(text) <= (size_t)item->key->max;
+    case KEY_EXPR:
+        return json_is_boolean(item->value) || !str_is_blank(text);
+    case KEY_VALUE:
+        return true;
+    case KEY_VALUES:
+        return json_is_object(item->value);
+    case KEY_SCHEMA:
+        return json_is_object(item->value) || (text && value_is_file(text));
     default:
         return text && text_fits(item->key, text);
     }
@@ -204,18 +229,27 @@ static void check_fit(struct check *check, const struct item *item)
         finding_hint(check->findings, "write false (YAML 1.2 reads %s as text)", text);
 }
 
-static void report_unknown(struct check *check, const struct item *parent, const char *name)
+/* A known key that is near to what was written, of this map. */
+static const char *nearest_key(struct check *check, const struct item *parent, const char *name)
 {
-    struct place at =
-        yaml_key_place(check->document, yaml_pointer(check->arena, parent->pointer, name));
     size_t count = 0;
     for (const struct config_key *key = parent->key->keys; key->name; key++)
         count++;
     const char **names = arena_alloc(check->arena, (count + 1) * sizeof(*names));
     for (size_t i = 0; i < count; i++)
         names[i] = parent->key->keys[i].name;
-    const char *near = str_nearest(name, names);
-    if (parent->key->strict && parent->hidden)
+    return str_nearest(name, names);
+}
+
+static void report_unknown(struct check *check, const struct item *parent, const char *name)
+{
+    struct place at =
+        yaml_key_place(check->document, yaml_pointer(check->arena, parent->pointer, name));
+    const char *near = nearest_key(check, parent, name);
+    if (check->strict)
+        finding_error(check->findings, at, "%s%sunknown key \"%s\"", parent->name,
+                      *parent->name ? ": " : "", name);
+    else if (parent->key->strict && parent->hidden)
         finding_error(check->findings, at, "%s: a key that hq does not know", parent->name);
     else if (parent->key->strict)
         finding_error(check->findings, at,
@@ -235,10 +269,66 @@ static bool has_key(const json_t *object, const char *name)
     return value && !json_is_null(value);
 }
 
+static bool has_one_of(const json_t *object, const char *const *names)
+{
+    for (; *names; names++)
+        if (json_object_get(object, *names))
+            return true;
+    return false;
+}
+
+/* "a, b or c": of what a map or a key needs. */
+static const char *words_or(const char *const *words, struct arena *arena)
+{
+    const char *text = *words++;
+    for (; *words; words++)
+        text = arena_printf(arena, "%s%s%s", text, words[1] ? ", " : " or ", *words);
+    return text;
+}
+
+/* Exactly one of the keys that tell what kind of thing the map is. */
+static void check_one_of(struct check *check, const struct item *item)
+{
+    const char *first = NULL, *name;
+    json_t *value;
+    const char *choice = words_or(item->key->one_of, check->arena);
+    json_object_foreach ((json_t *)item->value, name, value) {
+        if (!str_in(name, item->key->one_of))
+            continue;
+        struct place at =
+            yaml_key_place(check->document, yaml_pointer(check->arena, item->pointer, name));
+        if (first) {
+            finding_error(check->findings, at, "%s: %s and %s exclude each other", item->name,
+                          first, name);
+            finding_hint(check->findings, "it has exactly one of %s", choice);
+        }
+        first = first ? first : name;
+    }
+    if (!first)
+        finding_error(check->findings, yaml_key_place(check->document, item->pointer),
+                      "%s: it needs one of %s", item->name, choice);
+}
+
+/* A key that has a meaning only along with others. */
+static bool stands_alone(struct check *check, const struct item *parent,
+                         const struct config_key *key)
+{
+    const char *pointer = yaml_pointer(check->arena, parent->pointer, key->name);
+    if (!key->beside || has_one_of(parent->value, key->beside) ||
+        (parent->key->one_of && !has_one_of(parent->value, parent->key->one_of)))
+        return false;
+    finding_error(check->findings, yaml_key_place(check->document, pointer),
+                  "%s: %s goes only with %s", parent->name, key->name,
+                  words_or(key->beside, check->arena));
+    return true;
+}
+
 static void check_required(struct check *check, const struct item *item)
 {
     for (const struct config_key *key = item->key->keys; key->name; key++) {
-        if (!key->required || has_key(item->value, key->name))
+        if (!key->required || (check->strict && json_object_get(item->value, key->name)) ||
+            has_key(item->value, key->name) ||
+            (key->beside && !has_one_of(item->value, key->beside)))
             continue;
         struct place at = yaml_key_place(check->document, item->pointer);
         finding_error(check->findings, at, "%s%s%s is missing", item->name, *item->name ? ": " : "",
@@ -247,6 +337,14 @@ static void check_required(struct check *check, const struct item *item)
             finding_hint(check->findings, "%s is %s", key->name,
                          config_key_wants(key, check->arena));
     }
+}
+
+/* What findings call a key: in a strict table its whole path. */
+static const char *name_below(struct check *check, const struct item *parent, const char *name)
+{
+    if (!check->strict || !*parent->name)
+        return name;
+    return arena_printf(check->arena, "%s.%s", parent->name, name);
 }
 
 static void check_map(struct check *check, const struct item *item)
@@ -261,12 +359,17 @@ static void check_map(struct check *check, const struct item *item)
             report_unknown(check, item, name);
             continue;
         }
-        if (json_is_null(value))
+        if (json_is_null(value) && !check->strict)
             continue; /* `port:` with nothing behind it is as if it were not there */
+        if (!key->later && stands_alone(check, item, key))
+            continue;
         char *pointer = yaml_pointer(check->arena, item->pointer, name);
-        check_item(check, &(struct item){key, value, pointer, name, item->hidden || key->secret});
+        check_item(check, &(struct item){key, value, pointer, name_below(check, item, name),
+                                         item->hidden || key->secret});
     }
     check_required(check, item);
+    if (item->key->one_of)
+        check_one_of(check, item);
 }
 
 static void check_name(struct check *check, const struct item *item, const char *name)
@@ -287,19 +390,57 @@ static void check_name(struct check *check, const struct item *item, const char 
     }
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
+/* A name that other parts of the file refer to. */
+static void check_own_name(struct check *check, const struct item *item, const char *name)
+{
+    struct place at =
+        yaml_key_place(check->document, yaml_pointer(check->arena, item->pointer, name));
+    if (!value_is_name(name)) {
+        finding_error(check->findings, at,
+                      "%s: \"%s\" is not a name (A-Z, a-z, 0-9, - and _, a "
+                      "letter first, at most 64)",
+                      item->name, name);
+        if (!is_ascii(name))
+            finding_hint(check->findings, "expressions use it; a title may have any characters");
+    } else if (item->key->reserved && str_in(name, item->key->reserved)) {
+        finding_error(check->findings, at, "%s: \"%s\" is a reserved name", item->name, name);
+        finding_hint(check->findings, "another one, like %s-1", name);
+    }
+}
+
+static bool has_too_many(struct check *check, const struct item *item)
+{
+    if (!item->key->names || json_object_size(item->value) <= (size_t)item->key->max)
+        return false;
+    finding_error(check->findings, yaml_key_place(check->document, item->pointer),
+                  "%s: %zu of them are more than %lld", item->name, json_object_size(item->value),
+                  (long long)item->key->max);
+    return true;
+}
+
 static void check_named(struct check *check, const struct item *item)
 {
     const char *name;
     json_t *value;
+    if (has_too_many(check, item))
+        return;
     if (item->key->required && json_object_size(item->value) == 0)
         finding_error(check->findings, yaml_key_place(check->document, item->pointer),
                       "%s: at least one is needed", item->name);
-    const struct config_key each = {"*", KEY_MAP, .keys = item->key->keys};
+    const struct config_key each = {"*", KEY_MAP, .keys = item->key->keys,
+                                    .one_of = item->key->one_of};
     json_object_foreach ((json_t *)item->value, name, value) {
-        check_name(check, item, name);
+        (item->key->names ? check_own_name : check_name)(check, item, name);
         char *pointer = yaml_pointer(check->arena, item->pointer, name);
-        struct item child = {&each, value, pointer, name, item->hidden};
-        if (json_is_null(value))
+        struct item child = {&each, value, pointer, name_below(check, item, name), item->hidden};
+        if (json_is_null(value) && !check->strict)
             check_required(check, &child);
         else
             check_item(check, &child);
@@ -371,6 +512,11 @@ static void check_scalar(struct check *check, const struct item *item)
 
 static void check_item(struct check *check, const struct item *item)
 {
+    if (item->key->later && check->strict) {
+        finding_error(check->findings, yaml_key_place(check->document, item->pointer),
+                      "%s: not supported yet", item->name);
+        return;
+    }
     if (item->key->later)
         finding_warn(check->findings, yaml_key_place(check->document, item->pointer),
                      "%s: not supported yet; this version does nothing with it", item->name);
@@ -382,14 +528,26 @@ static void check_item(struct check *check, const struct item *item)
         check_scalar(check, item);
 }
 
-void check_keys(const struct yaml_document *document, struct findings *findings)
+static void check_document(struct check *check, const struct config_key *table)
 {
-    struct check check = {document, findings, findings->arena};
-    struct item root = {config_keys(), document->root, "", "", false};
+    const struct yaml_document *document = check->document;
+    struct findings *findings = check->findings;
+    struct item root = {table, document->root, "", "", false};
     if (!document->root || json_is_null(document->root))
         finding_error(findings, (struct place){0}, "the file is empty");
     else if (!json_is_object(document->root))
         finding_error(findings, yaml_place(document, ""), "the file must be a map of keys");
     else
-        check_item(&check, &root);
+        check_item(check, &root);
+}
+
+void check_keys(const struct yaml_document *document, struct findings *findings)
+{
+    check_document(&(struct check){document, findings, findings->arena, false}, config_keys());
+}
+
+void check_table(const struct yaml_document *document, const struct config_key *root,
+                 struct findings *findings)
+{
+    check_document(&(struct check){document, findings, findings->arena, true}, root);
 }

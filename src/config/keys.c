@@ -237,9 +237,10 @@ static const struct config_key *child_of(const struct config_key *key, const cha
     return NULL;
 }
 
-static const struct config_key *find_key(const char *path, bool *later)
+const struct config_key *key_table_find(const struct config_key *table, const char *path,
+                                        bool *later)
 {
-    const struct config_key *key = &root;
+    const struct config_key *key = table;
     bool name_is_next = false;
     while (key && *path) {
         size_t len = strcspn(path, ".");
@@ -257,13 +258,13 @@ static const struct config_key *find_key(const char *path, bool *later)
 const struct config_key *config_key_find(const char *path)
 {
     bool later = false;
-    return find_key(path, &later);
+    return key_table_find(&root, path, &later);
 }
 
 bool config_key_is_later(const char *path)
 {
     bool later = false;
-    return find_key(path, &later) && later;
+    return key_table_find(&root, path, &later) && later;
 }
 
 struct walk {
@@ -285,11 +286,18 @@ static void walk_keys(const struct walk *walk, const char *prefix, const struct 
     buf_fini(&path);
 }
 
+void key_table_walk(const struct config_key *table,
+                    void (*visit)(void *ctx, const char *path, const struct config_key *key),
+                    void *ctx)
+{
+    struct walk walk = {visit, ctx};
+    walk_keys(&walk, "", table);
+}
+
 void config_key_walk(void (*visit)(void *ctx, const char *path, const struct config_key *key),
                      void *ctx)
 {
-    struct walk walk = {visit, ctx};
-    walk_keys(&walk, "", &root);
+    key_table_walk(&root, visit, ctx);
 }
 
 static const char *join_words(const struct config_key *key, struct arena *arena)
@@ -334,7 +342,22 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
         [KEY_ID] = "an id (a-z, 0-9 and -, at most 40)",
         [KEY_AGENT] = "an agent",
         [KEY_DELEGATE] = "an agent, \"*\" or \"!agent\"",
+        [KEY_NAME] = "a name (A-Z, a-z, 0-9, - and _, a letter first, at most 64)",
+        [KEY_FILE] = "a file in this folder, like tools/mesh.py",
+        [KEY_DECIDER] = "person:NAME or role:NAME",
+        [KEY_EXPR] = "an expression, like ${{ steps.review.output.ok }}",
+        [KEY_VALUE] = "any value",
+        [KEY_VALUES] = "a map of names to values",
+        [KEY_SCHEMA] = "a JSON Schema (a map), or the file that holds one",
     };
+    if (key->kind == KEY_STRING)
+        return arena_printf(arena, "text (at most %lld bytes)", (long long)key->max);
+    if (key->kind == KEY_NUMBER)
+        return arena_printf(arena, "a number (%lld–%lld)", (long long)key->min,
+                            (long long)key->max);
+    if (key->kind == KEY_AMOUNT)
+        return arena_printf(arena, "a whole number, also like 400k or 2M (%lld–%lld)",
+                            (long long)key->min, (long long)key->max);
     if (key->kind == KEY_INT)
         return arena_printf(arena, "a whole number (%lld–%lld)", (long long)key->min,
                             (long long)key->max);

@@ -11,7 +11,7 @@
 #include "config/finding.h"
 #include "config/values.h"
 
-enum { ID_MAX = 40, SHOWN_MAX = 60 };
+enum { ID_MAX = 40, NAME_MAX_LEN = 64, FILE_MAX_LEN = 200, SHOWN_MAX = 60 };
 
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -62,6 +62,57 @@ bool value_is_id(const char *text)
 bool value_is_provider(const char *text)
 {
     return !strchr("-_", *text) && made_of(text, LOWER_DIGITS "-_", ID_MAX);
+}
+
+bool value_amount(const json_t *value, const struct config_key *key, int64_t *out)
+{
+    static const char units[] = "kM";
+    const char *text = json_string_value(value);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    if (!text)
+        return value_to_int(value, key, out);
+    if (!digits || digits > 9 || !text[digits] || text[digits + 1] || !strchr(units, text[digits]))
+        return false;
+    int64_t number = strtoll(text, NULL, 10) * (text[digits] == 'k' ? 1000 : 1000000);
+    if (number < key->min || number > key->max)
+        return false;
+    *out = number;
+    return true;
+}
+
+bool value_number(const json_t *value, const struct config_key *key, double *out)
+{
+    double number = json_number_value(value);
+    if (!json_is_number(value) || number < (double)key->min || number > (double)key->max)
+        return false;
+    *out = number;
+    return true;
+}
+
+bool value_is_name(const char *text)
+{
+    return isalpha((unsigned char)*text) &&
+           made_of(text, LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", NAME_MAX_LEN);
+}
+
+bool value_is_file(const char *text)
+{
+    if (!made_of(text, LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_.+/", FILE_MAX_LEN) ||
+        *text == '/' || *text == '-')
+        return false;
+    for (const char *part = text; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t len = strcspn(part, "/");
+        if (!len || strncmp(part, "..", len) == 0)
+            return false;
+    }
+    return true;
+}
+
+bool value_is_decider(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    return (str_starts(text, "person:") || str_starts(text, "role:")) && value_is_id(colon + 1);
 }
 
 bool value_is_model(const char *text)

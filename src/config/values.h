@@ -21,6 +21,11 @@ enum listen_result { LISTEN_OK, LISTEN_MALFORMED, LISTEN_WIDE };
 bool value_to_int(const json_t *value, const struct config_key *key, int64_t *out);
 bool value_duration(const json_t *value, const struct config_key *key, int64_t *ms);
 bool value_usd(const json_t *value, int64_t *micro_usd);
+bool value_amount(const json_t *value, const struct config_key *key, int64_t *out); /* 400k */
+bool value_number(const json_t *value, const struct config_key *key, double *out);
+bool value_is_name(const char *text);     /* A-Z a-z 0-9 - _, a letter first, ≤ 64 */
+bool value_is_file(const char *text);     /* a relative path without "..", plain characters */
+bool value_is_decider(const char *text);  /* person:ID, role:ID */
 bool value_is_id(const char *text);       /* a-z 0-9 -, no - in front, ≤ 40 */
 bool value_is_provider(const char *text); /* the same with _ */
 bool value_is_model(const char *text);    /* provider/name */

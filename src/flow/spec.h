@@ -10,6 +10,7 @@
 
 #include "config/finding.h"
 
+struct err;
 struct expr;         /* flow/expr.h */
 struct flow_value;   /* flow/expr.h: a JSON value with ${{ }} in its texts */
 struct json_schema;  /* base/json_schema.h */
@@ -93,6 +94,7 @@ struct flow {
     size_t input_count;
     const struct flow_step *steps; /* in the order of the file */
     size_t step_count;
+    const size_t *by_id;           /* their indexes, ordered by name */
     const struct flow_step *on_failure; /* an agent step called "on_failure"; NULL: none */
     struct flow_value *output;          /* NULL: see interpret.h */
     int64_t micro_usd, tokens, wall_ms; /* budget; -1: none */

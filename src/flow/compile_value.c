@@ -1,0 +1,175 @@
+/* Single values of a workflow's file: typed by the table of keys, with their places. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/time.h"
+#include "config/values.h"
+#include "flow/compile.h"
+#include "flow/keys.h"
+
+static const char *last_part(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+static bool number_of(const json_t *value, const struct config_key *key, int64_t *out)
+{
+    switch (key->kind) {
+    case KEY_INT:
+        return value_to_int(value, key, out);
+    case KEY_DURATION:
+        return value_duration(value, key, out);
+    case KEY_AMOUNT:
+        return value_amount(value, key, out);
+    default:
+        return value_usd(value, out);
+    }
+}
+
+int64_t flow_number(const json_t *object, const char *path)
+{
+    int64_t number;
+    bool later = false;
+    const struct config_key *key = key_table_find(flow_keys(), path, &later);
+    if (number_of(json_object_get(object, last_part(path)), key, &number))
+        return number;
+    if (!key->fallback)
+        return -1;
+    if (key->kind == KEY_DURATION)
+        return time_parse_duration(key->fallback, &number) ? number : -1;
+    return strtoll(key->fallback, NULL, 10);
+}
+
+bool flow_flag(const json_t *object, const char *path)
+{
+    bool later = false;
+    const json_t *value = json_object_get(object, last_part(path));
+    if (json_is_boolean(value))
+        return json_is_true(value);
+    return str_eq(key_table_find(flow_keys(), path, &later)->fallback, "true");
+}
+
+const char *flow_text(struct flow_compile *compile, const json_t *object, const char *path)
+{
+    bool later = false;
+    const char *text = json_string_value(json_object_get(object, last_part(path)));
+    if (!text)
+        text = key_table_find(flow_keys(), path, &later)->fallback;
+    return arena_strdup(compile->arena, text);
+}
+
+struct place flow_place(const struct flow_compile *compile, const char *pointer)
+{
+    return yaml_place(compile->document, pointer);
+}
+
+struct place flow_key_place(const struct flow_compile *compile, const char *pointer)
+{
+    return yaml_key_place(compile->document, pointer);
+}
+
+/* The character of the file at a place; "" beyond its end. */
+static const char *text_at(const struct findings *findings, struct place at)
+{
+    if (at.line < 1 || (size_t)at.line > findings->line_count)
+        return "";
+    const char *text = findings->lines[at.line - 1];
+    for (int column = 1; column < at.column && *text; text++)
+        column += ((unsigned char)text[1] & 0xc0) != 0x80;
+    return text;
+}
+
+struct place flow_text_place(const struct flow_compile *compile, const char *pointer)
+{
+    struct place at = flow_place(compile, pointer);
+    const char *text = text_at(compile->findings, at);
+    if (*text == '"' || *text == '\'')
+        return (struct place){at.line, at.column + 1};
+    if (*text != '|' && *text != '>')
+        return at;
+    struct place below = {at.line + 1, 1}; /* a block: its text begins in the next line */
+    for (text = text_at(compile->findings, below); *text == ' '; text++)
+        below.column++;
+    return *text ? below : at;
+}
+
+const char *flow_below(const struct flow_compile *compile, const char *pointer, const char *name)
+{
+    return yaml_pointer(compile->arena, pointer, name);
+}
+
+const char *flow_what(const struct flow_compile *compile, const char *pointer)
+{
+    char *what = arena_strdup(compile->arena, pointer + (*pointer == '/'));
+    for (char *at = what; *at; at++)
+        if (*at == '/')
+            *at = '.';
+    return what;
+}
+
+static struct flow_use *use_add(struct flow_compile *compile, const struct flow_use *use)
+{
+    if (compile->use_count == compile->use_cap) {
+        size_t cap = compile->use_cap ? compile->use_cap * 2 : 64;
+        struct flow_use *uses = arena_alloc(compile->arena, cap * sizeof(*uses));
+        if (compile->use_count)
+            memcpy(uses, compile->uses, compile->use_count * sizeof(*uses));
+        compile->uses = uses;
+        compile->use_cap = cap;
+    }
+    compile->uses[compile->use_count] = *use;
+    return &compile->uses[compile->use_count++];
+}
+
+static struct expr_source source_at(struct flow_compile *compile, const char *pointer)
+{
+    return (struct expr_source){compile->arena, compile->findings,
+                                flow_text_place(compile, pointer), flow_what(compile, pointer)};
+}
+
+struct expr *flow_compile_expr(struct flow_compile *compile, const json_t *value,
+                               const char *pointer, const struct flow_use *use)
+{
+    const char *text =
+        json_is_boolean(value) ? json_is_true(value) ? "true" : "false" : json_string_value(value);
+    if (str_is_blank(text))
+        return NULL;
+    struct expr_source source = source_at(compile, pointer);
+    struct expr *expr = expr_parse(text, &source);
+    if (!expr)
+        return NULL;
+    struct flow_use *added = use_add(compile, use);
+    added->expr = expr;
+    added->source = source;
+    return expr;
+}
+
+struct inside {
+    struct flow_compile *compile;
+    const char *pointer;
+};
+
+static struct place place_inside(void *ctx, const char *pointer)
+{
+    const struct inside *inside = ctx;
+    return flow_text_place(inside->compile,
+                           arena_printf(inside->compile->arena, "%s%s", inside->pointer, pointer));
+}
+
+struct flow_value *flow_compile_value(struct flow_compile *compile, const json_t *value,
+                                      const char *pointer, const struct flow_use *use)
+{
+    if (!value)
+        return NULL;
+    struct inside inside = {compile, pointer};
+    struct expr_source source = source_at(compile, pointer);
+    struct flow_value *read = flow_value_parse(value, &source, place_inside, &inside);
+    if (!read)
+        return NULL;
+    struct flow_use *added = use_add(compile, use);
+    added->value = read;
+    added->source = source;
+    return read;
+}
