@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/company.h"
+#include "cli/down.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/config.h"
@@ -61,31 +62,31 @@ static bool end_supervisor(const struct invocation *invocation, const struct con
     return control_wait_end(config, "supervisor", DRAIN_MS);
 }
 
-static int bring_down(const struct invocation *invocation, const struct config *config)
+int down_company(const struct invocation *invocation, const struct config *config,
+                 int64_t patience_ms, bool *was_up)
 {
     struct err err = {0};
-    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
     bool supervised = control_look(config, "supervisor", NULL);
-    if (supervised && !end_supervisor(invocation, config, patience)) {
+    if (supervised && !end_supervisor(invocation, config, patience_ms)) {
         err_set(&err, "still_running", "the supervisor of %s does not end", config->company);
         err_hint(&err, "see: hq logs; then hq down again");
         return output_fail(invocation, COMMAND_FAILED, &err);
     }
-    int count = control_end_all(config, patience < DRAIN_MS ? patience : DRAIN_MS, &err);
-    if (count < 0)
-        return output_fail(invocation, COMMAND_FAILED, &err);
-    output_note(invocation, "%s %s", config->company,
-                supervised || count ? "is down" : "was not running");
-    return COMMAND_OK;
+    int count = control_end_all(config, patience_ms < DRAIN_MS ? patience_ms : DRAIN_MS, &err);
+    *was_up = supervised || count;
+    return count < 0 ? output_fail(invocation, COMMAND_FAILED, &err) : COMMAND_OK;
 }
 
 static int down_run(const struct invocation *invocation)
 {
-    bool is_bad;
+    bool is_bad, was_up = false;
     struct config *config = company_open_any(invocation, &is_bad);
     if (!config)
         return COMMAND_USAGE;
-    int code = bring_down(invocation, config);
+    int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
+    int code = down_company(invocation, config, patience, &was_up);
+    if (code == COMMAND_OK)
+        output_note(invocation, "%s %s", config->company, was_up ? "is down" : "was not running");
     config_free(config);
     return code;
 }

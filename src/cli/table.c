@@ -2,6 +2,7 @@
 #include "cli/table.h"
 
 const struct command *const command_table[] = {
+    &command_demo,
     &command_up,
     &command_down,
     &command_start,
@@ -24,6 +25,12 @@ const struct command *const command_table[] = {
     &command_task_note,
     &command_task_handoff,
     &command_task_artefact,
+    &command_flow_run,
+    &command_flow_runs,
+    &command_flow_show,
+    &command_flow_cancel,
+    &command_flow_retry,
+    &command_flow_signal,
     &command_inbox_list,
     &command_inbox_show,
     &command_inbox_approve,
@@ -39,6 +46,7 @@ const struct command *const command_table[] = {
     &command_config_schema,
     &command_link_delegate,
     &command_link_orchestrate,
+    &command_link_workflow,
     &command_help,
     &command_version,
     NULL,

@@ -6,6 +6,7 @@
 
 extern const struct command command_config_explain, command_config_path, command_config_schema,
     command_config_validate;
+extern const struct command command_demo;
 extern const struct command command_down, command_logs, command_reload, command_restart,
     command_start, command_status, command_stop, command_up;
 extern const struct command command_ask, command_chat, command_route;
@@ -14,9 +15,12 @@ extern const struct command command_task_artefact, command_task_cancel, command_
     command_task_show, command_task_tree, command_task_wait, command_task_watch;
 extern const struct command command_inbox_answer, command_inbox_approve, command_inbox_changes,
     command_inbox_list, command_inbox_reject, command_inbox_show;
+extern const struct command command_flow_cancel, command_flow_retry, command_flow_run,
+    command_flow_runs, command_flow_show, command_flow_signal, command_flow_watch;
 extern const struct command command_usage;
 extern const struct command command_agent_list, command_agent_show;
-extern const struct command command_link_delegate, command_link_orchestrate;
+extern const struct command command_link_delegate, command_link_orchestrate,
+    command_link_workflow;
 extern const struct command command_help, command_version;
 
 /* NULL at the end. */

@@ -16,6 +16,7 @@
 #include "cli/company.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/up.h"
 #include "config/config.h"
 #include "supervise/control.h"
 #include "supervise/prepare.h"
@@ -223,21 +224,28 @@ static int read_word(int fd, struct err *err)
                    str_starts(line, "error: ") ? line + 7 : "the supervisor ended at once");
 }
 
+int up_background(const struct config *config, const char *state, struct arena *arena,
+                  struct err *err)
+{
+    int ends[2];
+    if (supervise_prepare(config, err) < 0)
+        return -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(err, "no_pipe", "the supervisor cannot be started");
+    int rc = start_background(config, state, ends[1], arena, err);
+    close(ends[1]);
+    if (rc == 0)
+        rc = read_word(ends[0], err);
+    close(ends[0]);
+    return rc;
+}
+
 static int run_detached(const struct invocation *invocation, const struct config *config)
 {
     struct err err = {0};
-    int ends[2];
-    if (supervise_prepare(config, &err) < 0)
-        return output_fail(invocation, COMMAND_USAGE, &err);
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return COMMAND_FAILED;
-    int rc = start_background(config, invocation->state, ends[1], invocation->arena, &err);
-    close(ends[1]);
-    if (rc == 0)
-        rc = read_word(ends[0], &err);
-    close(ends[0]);
-    if (rc < 0)
-        return output_fail(invocation, COMMAND_FAILED, &err);
+    if (up_background(config, invocation->state, invocation->arena, &err) < 0)
+        return output_fail(invocation,
+                           str_eq(err.code, "not_started") ? COMMAND_FAILED : COMMAND_USAGE, &err);
     int code = maybe_wait(invocation, config);
     if (code == COMMAND_OK)
         output_note(invocation, "%s is up; see: hq -C %s status", config->company, config->dir);

@@ -1,0 +1,262 @@
+/* Writes, starts and removes the demo's company. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "cli/demo_company.h"
+#include "cli/demo_files.h"
+#include "cli/down.h"
+#include "cli/output.h"
+#include "cli/up.h"
+#include "net/fetch.h"
+#include "supervise/ports.h"
+#include "supervise/runfiles.h"
+
+enum {
+    FIRST_PORT = 18700, /* of the example: the hub's, then eight agents' within a hundred */
+    PORTS = 200,        /* from one block to the next */
+    BLOCKS = 60,        /* up to 30700: below what outgoing connections take */
+    LOOK_EVERY_MS = 5,
+    READY_MS = 30000,
+    REMOVE_TRIES = 50, /* a command's guard may write its last line while we remove */
+    REMOVE_PAUSE_MS = 40,
+    DEPTH = 16, /* folders open at once while removing */
+};
+
+/* ---- the folder ---- */
+
+static bool is_empty_folder(const char *path)
+{
+    return rmdir(path) == 0 || errno == ENOENT;
+}
+
+static int make_folder(struct demo_company *company, const char *keep, struct err *err)
+{
+    struct arena *arena = company->inside.arena;
+    const char *temporary = getenv("TMPDIR");
+    char *path = keep ? arena_strdup(arena, keep)
+                      : arena_printf(arena, "%s/hq-demo.XXXXXX",
+                                     str_is_empty(temporary) ? "/tmp" : temporary);
+    if (keep && !is_empty_folder(path)) {
+        err_set(err, "not_empty", "--keep: %s is there already, and not an empty folder", keep);
+        err_hint(err, "name a folder that does not exist yet");
+        return -1;
+    }
+    if (keep ? mkdir(path, 0700) < 0 : !mkdtemp(path))
+        return err_errno(err, "no_folder", "the folder %s cannot be made", path);
+    company->made = true;
+    char *real = realpath(path, NULL);
+    company->dir = arena_strdup(arena, real ? real : path);
+    free(real);
+    return 0;
+}
+
+/* Makes the folders on the way to a file. */
+static void make_parents(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+}
+
+static int write_file(struct demo_company *company, const char *name, const char *bytes, size_t len,
+                      struct err *err)
+{
+    char *path = arena_printf(company->inside.arena, "%s/%s", company->dir, name);
+    make_parents(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(err, "no_file", "%s cannot be written", path);
+    int rc = file_write(fd, bytes, len);
+    if (close(fd) < 0 || rc < 0)
+        return err_errno(err, "no_file", "%s cannot be written", path);
+    return 0;
+}
+
+/* ---- what differs from the example ---- */
+
+/* The text with every `from` replaced. */
+static char *replaced(struct arena *arena, const char *text, const char *from, const char *to)
+{
+    struct buf out = {0};
+    for (const char *at; (at = strstr(text, from)); text = at + strlen(from)) {
+        buf_put(&out, text, (size_t)(at - text));
+        buf_puts(&out, to);
+    }
+    buf_puts(&out, text);
+    char *result = arena_strdup(arena, buf_text(&out));
+    buf_fini(&out);
+    return result;
+}
+
+/* hq.yaml with all ports moved up by `shift`: the example names 18700 to 18799 and 18800 to 18899.
+ */
+static char *shifted(struct arena *arena, const char *text, int shift)
+{
+    struct buf out = {0};
+    while (*text) {
+        size_t digits = strspn(text, "0123456789");
+        int64_t port;
+        char *word = arena_memdup(arena, text, digits);
+        if (digits == 5 && str_to_int(word, FIRST_PORT, FIRST_PORT + PORTS - 1, &port))
+            buf_printf(&out, "%d", (int)port + shift);
+        else
+            buf_puts(&out, word);
+        text += digits;
+        if (*text)
+            buf_putc(&out, *text++);
+    }
+    char *result = arena_strdup(arena, buf_text(&out));
+    buf_fini(&out);
+    return result;
+}
+
+static const struct demo_file *file_called(const char *path)
+{
+    const struct demo_file *file = demo_files;
+    while (file->path && !str_eq(file->path, path))
+        file++;
+    return file->path ? file : NULL;
+}
+
+static int write_config(struct demo_company *company, int shift, struct err *err)
+{
+    struct arena *arena = company->inside.arena;
+    const char *text = shifted(arena, file_called("hq.yaml")->bytes, shift);
+    text = replaced(arena, text, "scripts/company.yaml", "scripts/demo.yaml");
+    return write_file(company, "hq.yaml", text, strlen(text), err);
+}
+
+static int write_script(struct demo_company *company, double pace, struct err *err)
+{
+    struct arena *arena = company->inside.arena;
+    const char *text = replaced(arena, file_called("scripts/demo.yaml")->bytes, "\npace: 1\n",
+                                arena_printf(arena, "\npace: %.2f\n", pace));
+    return write_file(company, "scripts/demo.yaml", text, strlen(text), err);
+}
+
+static int load_config(struct demo_company *company, struct err *err)
+{
+    struct finding *findings;
+    size_t count;
+    struct arena *arena = company->inside.arena;
+    const char *path = arena_printf(arena, "%s/hq.yaml", company->dir);
+    if (company->config)
+        config_free(company->config);
+    company->config = config_load(path, company->inside.state, arena, &findings, &count);
+    if (company->config)
+        return 0;
+    return err_set(err, "bad_config", "%s:%d: %s", path, count ? findings[0].line : 0,
+                   count ? findings[0].message : "cannot be read");
+}
+
+/* The first block of ports of which nobody has one. */
+static int find_ports(struct demo_company *company, struct err *err)
+{
+    for (int block = 0; block < BLOCKS; block++) {
+        if (write_config(company, block * PORTS, err) < 0 || load_config(company, err) < 0)
+            return -1;
+        if (ports_check(company->config, err) == 0)
+            return 0;
+    }
+    return -1;
+}
+
+int demo_company_make(struct demo_company *company, const struct invocation *invocation,
+                      const char *keep, double pace, struct err *err)
+{
+    *company = (struct demo_company){.inside = *invocation, .kept = keep != NULL};
+    if (make_folder(company, keep, err) < 0)
+        return -1;
+    company->inside.dir = company->dir;
+    company->inside.state = arena_printf(invocation->arena, "%s/state", company->dir);
+    for (const struct demo_file *file = demo_files; file->path; file++)
+        if (write_file(company, file->path, file->bytes, file->size, err) < 0)
+            return -1;
+    return write_script(company, pace, err) < 0 ? -1 : find_ports(company, err);
+}
+
+/* ---- its processes ---- */
+
+/* How many of the children are ready; *held: one will not become so. */
+static size_t count_ready(const struct config *config, const char **held, struct arena *arena)
+{
+    size_t i, ready = 0;
+    json_t *board = runfile_board_get(config);
+    const json_t *child, *children = json_object_get(board, "children");
+    json_array_foreach (children, i, child) {
+        const char *state = json_get_text(child, "state", "");
+        ready += str_eq(state, "ready");
+        if (str_eq(state, "held"))
+            *held = arena_printf(arena, "%s: %s", json_get_text(child, "name", ""),
+                                 json_get_text(child, "reason", "held"));
+    }
+    if (ready < json_array_size(children))
+        ready = 0;
+    json_decref(board);
+    return ready;
+}
+
+int demo_company_start(struct demo_company *company, struct fetch_cancel *cancel, struct err *err)
+{
+    struct arena *arena = company->inside.arena;
+    const char *held = NULL;
+    int64_t until = time_boot_ms() + READY_MS;
+    if (up_background(company->config, company->inside.state, arena, err) < 0)
+        return -1;
+    while (count_ready(company->config, &held, arena) <= company->config->agent_count) {
+        if (fetch_is_cancelled(cancel))
+            return 1;
+        if (held || time_boot_ms() >= until)
+            return err_set(err, "not_ready", "the company does not start: %s",
+                           held ? held : "it takes more than 30 s");
+        usleep(LOOK_EVERY_MS * 1000);
+    }
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    return remove(path) < 0 && errno != ENOENT;
+}
+
+static bool remove_tree(const char *dir)
+{
+    for (int try = 0; try < REMOVE_TRIES; try++) {
+        if (nftw(dir, remove_one, DEPTH, FTW_DEPTH | FTW_PHYS) == 0 || access(dir, F_OK) < 0)
+            return true;
+        usleep(REMOVE_PAUSE_MS * 1000);
+    }
+    return false;
+}
+
+int demo_company_end(struct demo_company *company)
+{
+    struct err err = {0};
+    bool was_up;
+    int code = COMMAND_OK;
+    if (company->config)
+        code = down_company(&company->inside, company->config, 0, &was_up);
+    if (company->made && !company->kept && !remove_tree(company->dir)) {
+        err_errno(&err, "left_behind", "%s cannot be removed", company->dir);
+        code = output_fail(&company->inside, COMMAND_FAILED, &err);
+    }
+    if (company->config)
+        config_free(company->config);
+    company->config = NULL;
+    company->made = false;
+    return code;
+}
