@@ -42,6 +42,13 @@ static void check_literal(const struct checking *checking, const json_t *value, 
         refuse(checking, below, "it is taken as it stands: ${{ }} is not looked at here");
 }
 
+static void check_format(const struct checking *checking)
+{
+    if (checking->step->kind != FLOW_RUN &&
+        json_object_get(json_object_get(checking->value, "output"), "format"))
+        refuse(checking, "/output/format", "only a step with run has a format");
+}
+
 static void check_task(const struct checking *checking)
 {
     static const char *const taken[] = {"inputs", "feedback", NULL};
@@ -55,8 +62,6 @@ static void check_task(const struct checking *checking)
                       "%s: \"%s\" is a reserved name in an agent's data",
                       flow_what(checking->compile, pointer), *name);
     }
-    if (json_object_get(json_object_get(checking->value, "output"), "format"))
-        refuse(checking, "/output/format", "only a step with run has a format");
 }
 
 static void check_environment(const struct checking *checking)
@@ -117,11 +122,15 @@ static void check_effect(const struct checking *checking)
         refuse(checking, "/with", "text is missing: what the message says");
 }
 
-static void check_until(const struct checking *checking)
+static void check_wait(const struct checking *checking)
 {
     int64_t moment;
     const json_t *until = json_object_get(json_object_get(checking->value, "wait"), "until");
     const char *text = json_string_value(until);
+    for (const char *const *key = (const char *const[]){"timeout", "output", NULL}; *key; key++)
+        if (json_object_get(checking->value, *key) && !checking->step->signal)
+            refuse(checking, arena_printf(checking->compile->arena, "/%s", *key),
+                   "only a wait for a signal has one");
     if (!until || has_expression(text))
         return;
     if (!text || !time_parse_rfc3339(text, &moment))
@@ -158,12 +167,13 @@ void flow_check_kind(struct flow_compile *compile, const struct flow_step *step,
                      const json_t *value, const char *pointer)
 {
     static void (*const checks[])(const struct checking *) = {
-        [FLOW_TASK] = check_task,  [FLOW_EFFECT] = check_effect, [FLOW_RUN] = check_run,
-        [FLOW_WAIT] = check_until, [FLOW_JOB] = check_job,       [FLOW_WORKFLOW] = NULL,
+        [FLOW_TASK] = check_task, [FLOW_EFFECT] = check_effect, [FLOW_RUN] = check_run,
+        [FLOW_WAIT] = check_wait, [FLOW_JOB] = check_job,       [FLOW_WORKFLOW] = NULL,
     };
     struct checking checking = {compile, step, value, pointer};
     check_literal(&checking, json_object_get(value, "title"), "/title");
     check_literal(&checking, json_object_get(value, "capability"), "/capability");
+    check_format(&checking);
     if (checks[step->kind])
         checks[step->kind](&checking);
 }

@@ -86,11 +86,12 @@ static void read_timeout(const struct reading *reading)
     step->timeout_ms = flow_number(reading->value, "steps.*.timeout");
     if (step->timeout_ms >= 0)
         return;
+    step->timeout_ms = 0;
     if (step->kind == FLOW_JOB)
         step->timeout_ms = DAY;
     else if (step->kind == FLOW_WORKFLOW)
         step->timeout_ms = 7 * DAY;
-    else
+    else if (step->kind == FLOW_TASK || step->kind == FLOW_RUN)
         step->timeout_ms = flow_number(defaults, "defaults.timeout");
 }
 

@@ -130,6 +130,11 @@ static struct known member_of(const struct check *check, struct known whole,
         wrong(check, name->at, "%s has no \"%s\"", shown, name->text);
         if (near)
             finding_hint(check->source->findings, "did you mean \"%s\"?", near);
+    } else if (!others && members && nearest_member(check, members, name->text)) {
+        finding_warn(check->source->findings, name->at, "%s: the schema of %s does not name \"%s\"",
+                     check->source->what, shown, name->text);
+        finding_hint(check->source->findings, "did you mean \"%s\"?",
+                     nearest_member(check, members, name->text));
     }
     return known_by(others);
 }

@@ -115,10 +115,10 @@ static const struct config_key job_keys[] = {
          .doc = "What one try may use."},                                                          \
         {"title", KEY_TEXT, .max = 200, .doc = "For people. Default: the step's name."},           \
     {                                                                                              \
-        "timeout", KEY_DURATION, .min = SECOND, .max = MONTH, .beside = WORDS(WORKERS),            \
+        "timeout", KEY_DURATION, .min = SECOND, .max = MONTH, .beside = WORDS(WORKERS, "wait"),    \
                                  .doc = "How long one try may take. Default: `defaults.timeout` "  \
                                         "for agents and commands, a day for jobs, a week for "     \
-                                        "workflows."                                               \
+                                        "workflows, no end for signals."                           \
     }
 
 static const struct config_key step_keys[] = {
@@ -134,7 +134,7 @@ static const struct config_key step_keys[] = {
     {"continue_on_error", KEY_BOOL, .fallback = "false",
      .beside = WORDS("agent", "capability", "effect", "run", "wait", "job", "workflow"),
      .doc = "Whether what needs it goes on although it failed."},
-    {"output", KEY_MAP, .keys = output_keys, .beside = WORDS("agent", "capability", "run"),
+    {"output", KEY_MAP, .keys = output_keys, .beside = WORDS(WORKERS, "wait"),
      .doc = "What its result must look like."},
     {"approve", KEY_MAP, .keys = approve_keys, .doc = "A gate: a person decides."},
     {"effect", KEY_WORD, .words = WORDS("message", "webhook"),

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "flow/compile.h"
+#include "flow/expr_tree.h"
 
 struct looking {
     struct flow_compile *compile;
@@ -14,7 +15,7 @@ struct question {
     const char *const *path;
     size_t count;
     enum expr_type type;
-    const json_t *schema, *root; /* root: where its $refs lead */
+    const json_t *schema;
     const char *message;
 };
 
@@ -37,90 +38,20 @@ static const char *did_you_mean(struct looking *looking, const char *name, const
     return near ? arena_printf(looking->compile->arena, "; did you mean \"%s\"?", near) : "";
 }
 
+/* Of an input. */
 static enum expr_type type_of_word(const char *word)
 {
     static const struct {
         const char *word;
         enum expr_type type;
     } types[] = {
-        {"string", EXPR_TEXT},   {"number", EXPR_NUMBER}, {"integer", EXPR_NUMBER},
-        {"boolean", EXPR_BOOL},  {"list", EXPR_LIST},     {"array", EXPR_LIST},
-        {"object", EXPR_OBJECT}, {"null", EXPR_NULL},
+        {"string", EXPR_TEXT},  {"number", EXPR_NUMBER}, {"integer", EXPR_NUMBER},
+        {"boolean", EXPR_BOOL}, {"list", EXPR_LIST},     {"object", EXPR_OBJECT},
     };
     for (size_t i = 0; word && i < sizeof(types) / sizeof(types[0]); i++)
         if (strcmp(types[i].word, word) == 0)
             return types[i].type;
     return EXPR_ANY;
-}
-
-/* Follows $refs to "#/$defs/…"; a schema that was checked has no circle of them. */
-static const json_t *resolve(const json_t *schema, const json_t *root)
-{
-    for (int hops = 0; hops < 16; hops++) {
-        const char *ref = json_string_value(json_object_get(schema, "$ref"));
-        if (!ref)
-            return schema;
-        if (strcmp(ref, "#") == 0)
-            return root;
-        schema = str_starts(ref, "#/$defs/")
-                     ? json_object_get(json_object_get(root, "$defs"), ref + 8)
-                     : NULL;
-    }
-    return NULL;
-}
-
-static const char *const *names_of(struct looking *looking, const json_t *object)
-{
-    const char **names =
-        arena_alloc(looking->compile->arena, (json_object_size(object) + 1) * sizeof(*names));
-    size_t used = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)object, name, value)
-        names[used++] = name;
-    return names;
-}
-
-/* May an object of that schema have members that `properties` does not name? One that names some
- * and says nothing of others is taken at its word: a misspelt name is what strict means to find. */
-static bool takes_others(const json_t *schema)
-{
-    const json_t *more = json_object_get(schema, "additionalProperties");
-    return !json_object_get(schema, "properties") || json_is_true(more) || json_is_object(more) ||
-           json_object_get(schema, "patternProperties");
-}
-
-static bool is_combined(const json_t *schema)
-{
-    return json_object_get(schema, "anyOf") || json_object_get(schema, "oneOf") ||
-           json_object_get(schema, "allOf") || json_object_get(schema, "not");
-}
-
-/* The part of the path from `from` on, in the value that question->schema describes. */
-static bool look_inside(struct looking *looking, struct question *question, size_t from)
-{
-    const json_t *schema = resolve(question->schema, question->root);
-    for (size_t i = from; schema && i < question->count; i++) {
-        if (is_combined(schema)) {
-            schema = NULL;
-            break;
-        }
-        const char *word = json_string_value(json_object_get(schema, "type"));
-        const json_t *properties = json_object_get(schema, "properties");
-        const json_t *member = json_object_get(properties, question->path[i]);
-        if (word && strcmp(word, "object") != 0)
-            return no(looking, question, "%s is %s %s and has no \"%s\"", question->path[i - 1],
-                      strchr("aeio", *word) ? "an" : "a", word, question->path[i]);
-        if (!member && !takes_others(schema))
-            return no(looking, question, "the schema has no \"%s\"%s", question->path[i],
-                      did_you_mean(looking, question->path[i], names_of(looking, properties)));
-        schema = resolve(member, question->root);
-    }
-    question->schema = schema;
-    question->type = is_combined(schema)
-                         ? EXPR_ANY
-                         : type_of_word(json_string_value(json_object_get(schema, "type")));
-    return true;
 }
 
 static bool look_inputs(struct looking *looking, struct question *question)
@@ -137,12 +68,7 @@ static bool look_inputs(struct looking *looking, struct question *question)
         if (strcmp(names[i], question->path[1]) != 0)
             continue;
         question->type = type_of_word(flow->inputs[i].type);
-        if (question->count == 2 || question->type == EXPR_OBJECT || question->type == EXPR_ANY) {
-            question->type = question->count == 2 ? question->type : EXPR_ANY;
-            return true;
-        }
-        return no(looking, question, "input \"%s\" is of type %s and has no \"%s\"", names[i],
-                  flow->inputs[i].type, question->path[2]);
+        return true;
     }
     return no(looking, question, "there is no input \"%s\"%s", question->path[1],
               did_you_mean(looking, question->path[1], flow->input_count ? names : no_names));
@@ -158,9 +84,6 @@ static bool look_flat(struct looking *looking, struct question *question, const 
     if (!str_in(question->path[1], names))
         return no(looking, question, "%s has no \"%s\"%s", question->path[0], question->path[1],
                   did_you_mean(looking, question->path[1], names));
-    if (question->count > 2)
-        return no(looking, question, "%s.%s is text and has no \"%s\"", question->path[0],
-                  question->path[1], question->path[2]);
     return true;
 }
 
@@ -183,30 +106,36 @@ static bool check_sight(struct looking *looking, struct question *question, size
               own, id);
 }
 
-/* The schema of a step's output, NULL where it may be anything. */
-static const json_t *output_schema(const struct flow_step *step)
+/* A schema of the bundle's own making. */
+static const json_t *made(struct looking *looking, json_t *schema)
 {
-    if (step->kind == FLOW_TASK || (step->kind == FLOW_RUN && step->output_is_json))
-        return step->schema;
-    return NULL;
+    flow_bundle_keep(looking->compile->bundle, schema);
+    return schema;
 }
 
-static bool look_output(struct looking *looking, struct question *question,
-                        const struct flow_step *step)
+static const json_t *approval_schema(struct looking *looking, const json_t *form)
 {
-    static const char *const decided[] = {"decision", "by", "feedback", "answer", NULL};
-    question->schema = question->root = output_schema(step);
-    size_t from = 3;
-    if (step->kind == FLOW_APPROVE && question->count > 3) {
-        if (!str_in(question->path[3], decided))
-            return no(looking, question, "the output of an approval has no \"%s\"%s",
-                      question->path[3], did_you_mean(looking, question->path[3], decided));
-        bool answer = strcmp(question->path[3], "answer") == 0;
-        question->schema = question->root = answer ? step->approve.form : NULL;
-        from = 4;
+    json_t *schema = json_pack("{s:s,s:b,s:{s:{s:s},s:{s:s},s:{},s:{}}}", "type", "object",
+                               "additionalProperties", 0, "properties", "decision", "type",
+                               "string", "by", "type", "string", "feedback", "answer");
+    if (form)
+        json_object_set(json_object_get(schema, "properties"), "answer", (json_t *)form);
+    return made(looking, schema);
+}
+
+/* What is known of a step's output; NULL: nothing. */
+static const json_t *output_schema(struct looking *looking, const struct flow_step *step)
+{
+    switch (step->kind) {
+    case FLOW_APPROVE:
+        return approval_schema(looking, step->approve.form);
+    case FLOW_EFFECT:
+        return made(looking,
+                    json_pack("{s:s,s:b,s:{s:{s:s}}}", "type", "object", "additionalProperties", 0,
+                              "properties", "receiver_id", "type", "string"));
+    default:
+        return step->schema;
     }
-    question->type = EXPR_ANY;
-    return !question->schema || look_inside(looking, question, from);
 }
 
 static bool look_steps(struct looking *looking, struct question *question)
@@ -229,12 +158,11 @@ static bool look_steps(struct looking *looking, struct question *question)
     if (!str_in(question->path[2], members))
         return no(looking, question, "a step has output and status, not \"%s\"%s",
                   question->path[2], did_you_mean(looking, question->path[2], members));
-    if (strcmp(question->path[2], "output") == 0)
-        return look_output(looking, question, step);
+    bool is_output = strcmp(question->path[2], "output") == 0;
+    question->schema = is_output ? output_schema(looking, step) : NULL;
     question->type = EXPR_TEXT;
-    if (question->count > 3)
-        return no(looking, question, "a step's status is text and has no \"%s\"",
-                  question->path[3]);
+    if (is_output && (step->kind != FLOW_RUN || step->output_is_json))
+        question->type = expr_schema_type(question->schema);
     return true;
 }
 

@@ -66,7 +66,7 @@ struct flow_step {
     struct expr *condition; /* `if`; NULL: always */
     struct flow_value *with; /* an object; NULL: none */
     struct flow_retry retry;
-    int64_t timeout_ms; /* of one try */
+    int64_t timeout_ms; /* of one try; 0: none (approve, effect, wait without it) */
     bool continue_on_error;
     json_t *schema; /* of its output (read in, also from a file); NULL: any */
     /* by kind */
