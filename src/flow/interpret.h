@@ -29,9 +29,15 @@ struct flow_fact {
     const json_t *body; /* blobs resolved; borrowed */
 };
 
+/* True for the types of facts; a run's stream holds other events, too. */
+bool flow_is_fact(const char *type);
+
 /* Takes a fact in; one that comes too late (of a step, round or try that is over) changes nothing.
  * 0, or -1 with *err (code "bad_fact") where it cannot be a fact of this run. */
 int flow_run_tell(struct flow_run *state, const struct flow_fact *fact, struct err *err);
+
+/* Facts are told first, then, before each decision, the time (type "time.passed"): timeouts of what
+ * is started run from there, and what is due by then is over. */
 
 /* What is to be done now: a new array of at most FLOW_ACTIONS_MAX actions, empty where nothing is;
  * the state changes as if they were done. *more: call again at once (its own decision). */

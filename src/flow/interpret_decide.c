@@ -47,10 +47,12 @@ static void take_queued(struct flow_run *run, json_t *actions)
     while (run->queue_head < run->queue_count && json_array_size(actions) < QUEUED_MAX &&
            bytes < DECISION_BYTES) {
         struct queued_action *next = &run->queue[run->queue_head++];
-        if (next->step != SIZE_MAX && next->action)
-            run->nodes[next->step].queued = 0;
         if (!next->action)
             continue;
+        if (next->step != SIZE_MAX) {
+            run->nodes[next->step].queued = 0;
+            run_start_timeout(run, next->step);
+        }
         bytes += json_dumpb(next->action, NULL, 0, JSON_COMPACT);
         json_array_append_new(actions, next->action);
     }
@@ -139,6 +141,9 @@ static void chain(struct flow_run *run, const json_t *actions)
 json_t *flow_run_decide(struct flow_run *run, bool *more)
 {
     json_t *actions = json_array();
+    if (run->queue_head < run->queue_count && run->heard_at > run->now)
+        run->now = run->heard_at;
+    run->heard_at = 0;
     take_queued(run, actions);
     *more = run->queue_head < run->queue_count;
     if (!*more)

@@ -273,6 +273,11 @@ static const struct fact_type *find_type(const char *name)
     return NULL;
 }
 
+bool flow_is_fact(const char *type)
+{
+    return str_eq(type, "run.started") || str_eq(type, "signal.received") || find_type(type);
+}
+
 static int take(struct flow_run *run, const struct flow_fact *fact, struct err *err)
 {
     const struct fact_type *type = find_type(fact->type);
@@ -299,6 +304,7 @@ int run_take_fact(struct flow_run *run, const struct flow_fact *fact, struct err
     int64_t until = is_time ? fact->at : fact->at - 1;
     if (fact->at > run->now && (!is_time || (first && first->key <= until)))
         run->now = fact->at;
+    run->heard_at = is_time ? fact->at : run->heard_at;
     run_fire_timers(run, until);
     run_go_on(run);
     int rc = is_time || run->is_over ? 0 : take(run, fact, err);

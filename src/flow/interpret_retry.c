@@ -70,14 +70,21 @@ void run_set_timer(struct flow_run *run, size_t step, enum node_timer timer, int
         heap_put(&run->timers, step, due_at);
 }
 
-/* What runs is stopped; one that was not even handed out needs no stopping. */
+void run_start_timeout(struct flow_run *run, size_t step)
+{
+    const struct flow_step *spec = run_step_spec(run, step);
+    if ((spec->kind == FLOW_JOB || (spec->kind == FLOW_WAIT && spec->signal)) &&
+        spec->timeout_ms > 0)
+        run_set_timer(run, step, TIMER_TIMEOUT, run->now + spec->timeout_ms);
+}
+
 static void time_out(struct flow_run *run, size_t step)
 {
     const struct flow_step *spec = run_step_spec(run, step);
     struct arena arena = {0};
     char limit[TIME_TEXT];
     time_print_duration(spec->timeout_ms, limit);
-    if (!run_take_back(run, step) && spec->kind == FLOW_JOB)
+    if (spec->kind == FLOW_JOB)
         run_queue(run, step, false,
                   json_pack("{s:s, s:s, s:I}", "do", "cancel", "step", spec->id, "round",
                             (json_int_t)run->nodes[step].round));

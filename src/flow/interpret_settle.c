@@ -64,6 +64,7 @@ void run_end_step(struct flow_run *run, size_t step, const struct ending *ending
 {
     struct node *node = &run->nodes[step];
     run_close_step(run, step);
+    run_take_back(run, step); /* a wait can be over before anybody was told of it */
     node->state = ending->state;
     keep_output(run, node, ending->output);
     set_text(&node->reason, ending->reason);

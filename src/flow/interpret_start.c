@@ -146,8 +146,6 @@ static void add_job(struct flow_run *run, size_t step, json_t *action)
     json_object_set(action, "job", spec->job);
     json_object_set_new(action, "args", args ? args : json_array());
     json_object_set_new(action, "with", evaluate_with(run, spec));
-    if (spec->timeout_ms > 0)
-        run_set_timer(run, step, TIMER_TIMEOUT, run->now + spec->timeout_ms);
 }
 
 /* When a wait for time is over; INT64_MIN: what stands there is no time. */
@@ -187,8 +185,6 @@ static void wait_for_signal(struct flow_run *run, size_t step, json_t *action)
         return;
     }
     json_set_text(action, "signal", spec->signal);
-    if (spec->timeout_ms > 0)
-        run_set_timer(run, step, TIMER_TIMEOUT, run->now + spec->timeout_ms);
     run_queue(run, step, true, json_incref(action));
 }
 

@@ -63,7 +63,8 @@ struct flow_run {
     struct map index;   /* name of a step → 1 + its index */
     struct map signals; /* name of a signal → struct signal_steps */
     bool is_started, is_failing, is_over;
-    int64_t now;                   /* of the newest fact */
+    int64_t now;                   /* of the newest fact, or of a time that led to something */
+    int64_t heard_at;              /* the newest time that was told since the last decision */
     const char *state;             /* RUN_…: once it is over */
     size_t unended;                /* steps without an end */
     size_t live;                   /* open steps that limits.live counts */
@@ -130,6 +131,9 @@ json_t *run_task_text(struct flow_run *run, const struct flow_step *spec, json_t
 void run_try_failed(struct flow_run *run, size_t step, const char *failure_class,
                     const char *message);
 void run_set_timer(struct flow_run *run, size_t step, enum node_timer timer, int64_t due_at);
+/* A start is handed out: the time of its try runs from now. Not from when it was queued: a hub that
+ * was down in between has not used it up. */
+void run_start_timeout(struct flow_run *run, size_t step);
 void run_fire_timers(struct flow_run *run, int64_t until);
 
 /* interpret_rounds.c: the step that the gate names, and all that depends on it, back to pending. */

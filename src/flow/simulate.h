@@ -47,9 +47,10 @@ int sim_run(const struct flow_bundle *bundle, const char *entry, const json_t *i
             struct err *err);
 void sim_free(struct sim_result *result);
 
-/* Runs a stream of recorded events through the interpreter, comparing each decision. 0, or -1 with
- * *err (code "diverged") and *at the seq of the event. *decisions counts. */
-int sim_replay(const struct flow *flow, const char *run, const struct sim_event *events, size_t count,
+/* Runs a stream of recorded events through a run that was just opened, comparing each decision and
+ * its hash. 0, or -1 with *err (code "diverged", "bad_fact") and *at the seq of the event.
+ * *decisions counts those that agree. The run is the caller's, to be looked at. */
+int sim_replay(struct flow_run *run, const struct sim_event *events, size_t count,
                int64_t *decisions, int64_t *at, struct err *err);
 
 #endif
