@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "hub/api.h"
+#include "hub/run_definition.h"
 
 enum http_verdict api_blob_put(void *ctx, struct http_request *request,
                                struct http_response *response)
@@ -31,24 +32,6 @@ static bool hands_over(const struct handoff *handoff, const char *hex)
     return found;
 }
 
-/* The text of the bundle that the task's run is pinned to, in the arena; NULL: there is none, or -1
- * in *rc with *err. */
-static const char *bundle_text(struct hub *hub, const struct task *task, struct arena *arena,
-                               struct err *err, int *rc)
-{
-    struct run run = {.id = task->run ? task->run : ""};
-    *rc = ledger_get(hub->ledger, &run_record, &run, arena, err);
-    struct definition definition = {.sha256 = run.definition ? run.definition : ""};
-    if (*rc == 0)
-        *rc = ledger_get(hub->ledger, &definition_record, &definition, arena, err);
-    if (*rc != 0 || definition.text || !definition.text_blob)
-        return *rc == 0 ? definition.text : NULL;
-    char *bytes;
-    size_t len;
-    *rc = ledger_blob_get(hub->ledger, definition.text_blob, arena, &bytes, &len, err);
-    return *rc == 0 ? bytes : NULL;
-}
-
 static bool bundle_names(const char *text, const char *hex)
 {
     const char *name;
@@ -65,10 +48,10 @@ static enum http_verdict check_runner(struct hub *hub, struct http_request *requ
                                       struct http_response *response, const struct task *task)
 {
     struct err err;
-    int rc = 0;
+    const char *text = NULL;
+    struct run run = {.id = task->run ? task->run : ""};
     bool held = str_eq(task->state, TASK_WORKING);
-    const char *text = held ? bundle_text(hub, task, &request->arena, &err, &rc) : NULL;
-    if (rc < 0)
+    if (held && run_definition(hub->ledger, &run, &text, &request->arena, &err) < 0)
         return api_unavailable(request, response, &err);
     if (bundle_names(text, request->params[0]))
         return HTTP_PASS;

@@ -121,6 +121,16 @@ static int add_subject(struct hub *hub, const struct approval *approval, json_t 
     return rc;
 }
 
+/* What each word will cause, while words are still taken. */
+static int add_causes(struct hub *hub, const struct approval *approval, json_t *item,
+                      struct arena *arena, struct err *err)
+{
+    if (!str_eq(approval->state, APPROVAL_PENDING))
+        return 0;
+    json_t *causes = consequences(hub->ledger, approval, arena, err);
+    return causes ? json_object_set_new(item, "causes", causes) : -1;
+}
+
 static json_t *full_item(struct hub *hub, const struct http_request *request,
                          const struct approval *approval, struct arena *arena, struct err *err)
 {
@@ -130,13 +140,11 @@ static json_t *full_item(struct hub *hub, const struct http_request *request,
         return NULL;
     if (approval->form)
         json_object_set_new(item, "form", json_loads(approval->form, JSON_DECODE_ANY, NULL));
-    json_t *causes = consequences(hub->ledger, approval, arena, err);
-    if (causes)
-        json_object_set_new(item, "causes", causes);
-    int rc = causes ? ledger_get(hub->ledger, &run_record, &run, arena, err) : -1;
+    int rc = ledger_get(hub->ledger, &run_record, &run, arena, err);
     if (rc == 0)
         json_set_text(item, "workflow", run.name);
-    if (rc >= 0 && add_subject(hub, approval, item, arena, err) == 0 &&
+    if (rc >= 0 && add_causes(hub, approval, item, arena, err) == 0 &&
+        add_subject(hub, approval, item, arena, err) == 0 &&
         add_cost(hub, approval, item, arena, err) == 0 &&
         add_votes(hub, approval, item, true, arena, err) == 0)
         return item;
