@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/folder.h"
 
 enum { DEEPEST = 200 }; /* each level holds a descriptor */
@@ -103,4 +104,57 @@ int folder_remove(const char *path, struct err *err)
     if (remove_entries(AT_FDCWD, path, info.st_dev, 0) == 0 || errno == ENOENT)
         return 0;
     return err_errno(err, "no_folder", "cannot remove the folder %s", path);
+}
+
+bool folder_name_is_inside(const char *name)
+{
+    for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+        size_t len = strcspn(part, "/");
+        if (len == 0 || len > 255 || (len == 1 && *part == '.') ||
+            (len == 2 && strncmp(part, "..", 2) == 0))
+            return false;
+    }
+    for (const unsigned char *at = (const unsigned char *)name; *at; at++)
+        if (*at < 0x20 || *at == 0x7f)
+            return false;
+    return strlen(name) <= 1000;
+}
+
+static int put_bytes(const char *path, const struct folder_file *file, struct err *err)
+{
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = open(path, flags, file->executable ? 0700 : 0600);
+    bool done = fd >= 0 && file_write(fd, file->bytes, file->len) == 0 && fsync(fd) == 0;
+    if (!done)
+        err_errno(err, "no_folder", "cannot write %s", path);
+    if (fd >= 0)
+        close(fd);
+    return done ? 0 : -1;
+}
+
+int folder_put(const char *folder, const struct folder_file *file, struct err *err)
+{
+    struct arena arena = {0};
+    if (!folder_name_is_inside(file->name))
+        return err_set(err, "refused", "The file \"%.200s\" would lie outside of its folder.",
+                       file->name);
+    char *path = arena_printf(&arena, "%s/%s", folder, file->name), *slash = strrchr(path, '/');
+    *slash = '\0';
+    int rc = folder_make(path, err);
+    *slash = '/';
+    if (rc == 0)
+        rc = put_bytes(path, file, err);
+    arena_fini(&arena);
+    return rc;
+}
+
+int folder_sync(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd >= 0 && fsync(fd) == 0;
+    if (!done)
+        err_errno(err, "no_folder", "cannot sync the folder %s", path);
+    if (fd >= 0)
+        close(fd);
+    return done ? 0 : -1;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 
@@ -30,6 +31,26 @@ void hash_hex(const void *bytes, size_t len, char hex[HASH_HEX])
     unsigned char digest[HASH_BYTES];
     hash_bytes(bytes, len, digest);
     put_hex(digest, HASH_HEX - 1, hex);
+}
+
+int hash_file(int fd, char hex[HASH_HEX], int64_t *len)
+{
+    unsigned char chunk[16384], digest[HASH_BYTES];
+    ssize_t got = 1;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    *len = 0;
+    while (ok && got > 0) {
+        got = read(fd, chunk, sizeof(chunk));
+        if (got > 0)
+            ok = EVP_DigestUpdate(context, chunk, (size_t)got);
+        *len += got > 0 ? got : 0;
+    }
+    ok = ok && got == 0 && EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    if (ok)
+        put_hex(digest, HASH_HEX - 1, hex);
+    return ok ? 0 : -1;
 }
 
 void hash_crockford(const void *bytes, size_t len, size_t chars, char *text)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 
@@ -11,6 +12,9 @@ enum { HASH_BYTES = 32, HASH_HEX = 65, UUID_TEXT = 37 };
 
 /* SHA-256 as 64 lower-case hex digits and a NUL. */
 void hash_hex(const void *bytes, size_t len, char hex[HASH_HEX]);
+/* The same of what is left to read of an open file, with how many bytes that were; blocks for the
+ * reading. 0, or -1 with errno. */
+int hash_file(int fd, char hex[HASH_HEX], int64_t *len);
 void hash_bytes(const void *bytes, size_t len, unsigned char digest[HASH_BYTES]);
 
 /* The first `chars` Crockford base-32 characters (lower case, no i l o u) of the SHA-256 digest;

@@ -68,6 +68,7 @@ enum {
     LIMIT_RUN_FOLDER_DAYS = 7,           /* that the folder of an ended run stays, to be looked at */
     LIMIT_APPROVAL_TITLE = 512,          /* bytes: a line of the inbox */
     LIMIT_SIGNAL_NAME = 128,             /* it stands in a workflow's file */
+    LIMIT_JOB_FILES = 10000,             /* of one result of a batch job: their names are its output */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */

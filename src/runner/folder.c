@@ -1,7 +1,6 @@
 /* Writes a bundle's files below a private temporary folder and puts it in place. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +10,6 @@
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/folder.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -35,48 +33,11 @@ bool run_folder_is_there(const char *path)
     return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Relative, without "." and ".." and empty parts: it stays below where it is put. */
-static bool name_is_inside(const char *name)
-{
-    for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
-        size_t len = strcspn(part, "/");
-        if (len == 0 || len > 255 || strncmp(part, ".", len) == 0 ||
-            (len == 2 && strncmp(part, "..", 2) == 0))
-            return false;
-    }
-    return strlen(name) < 1024;
-}
-
 struct copy {
     const char *dir; /* temporary */
-    struct arena *arena;
     run_blob *get;
     void *ctx;
 };
-
-static int write_file(const struct copy *copy, const char *name, const char *bytes, size_t len,
-                      bool executable, struct err *err)
-{
-    if (!name_is_inside(name))
-        return err_set(err, "refused",
-                       "The workflow's file \"%.200s\" would lie outside of its "
-                       "folder.",
-                       name);
-    char *path = arena_printf(copy->arena, "%s/%s", copy->dir, name), *slash = strrchr(path, '/');
-    *slash = '\0';
-    if (folder_make(path, err) < 0)
-        return -1;
-    *slash = '/';
-    int fd =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, executable ? 0700 : 0600);
-    if (fd < 0 || file_write(fd, bytes, len) < 0 || fsync(fd) < 0)
-        err_errno(err, "no_folder", "cannot write %s", path);
-    else
-        err = NULL;
-    if (fd >= 0)
-        close(fd);
-    return err ? -1 : 0;
-}
 
 static int write_blob(const struct copy *copy, const char *name, const json_t *blob,
                       struct err *err)
@@ -90,9 +51,10 @@ static int write_blob(const struct copy *copy, const char *name, const json_t *b
     if (rc == 0 && !str_eq(hex, sha256))
         rc =
             err_set(err, "corrupt", "The workflow's file %.200s is not the one that it was.", name);
+    struct folder_file file = {name, buf_text(&bytes), bytes.len,
+                               json_get_bool(blob, "executable", false)};
     if (rc == 0)
-        rc = write_file(copy, name, buf_text(&bytes), bytes.len,
-                        json_get_bool(blob, "executable", false), err);
+        rc = folder_put(copy->dir, &file, err);
     buf_fini(&bytes);
     return rc;
 }
@@ -103,23 +65,15 @@ static int write_bundle(const struct copy *copy, const json_t *bundle, struct er
     json_t *value;
     int rc = 0;
     json_object_foreach (json_object_get(bundle, "files"), name, value) {
+        const char *text = json_string_value(value);
+        struct folder_file file = {name, text ? text : "", json_string_length(value), false};
         if (rc == 0)
-            rc = write_file(copy, name, json_string_value(value) ? json_string_value(value) : "",
-                            json_string_length(value), false, err);
+            rc = folder_put(copy->dir, &file, err);
     }
     json_object_foreach (json_object_get(bundle, "blobs"), name, value) {
         if (rc == 0)
             rc = write_blob(copy, name, value, err);
     }
-    return rc;
-}
-
-static int sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    if (fd >= 0)
-        close(fd);
     return rc;
 }
 
@@ -130,7 +84,7 @@ static int put_in_place(const char *draft, const char *path, const char *parent,
     if (rename(draft, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
         return err_errno(err, "no_folder", "cannot put the folder %s in place", path);
     crash_point("runner.folder.after");
-    return sync_folder(parent) == 0 ? 0 : err_errno(err, "no_folder", "cannot sync %s", parent);
+    return folder_sync(parent, err);
 }
 
 int run_folder_make(const char *path, const json_t *bundle, run_blob *get, void *ctx,
@@ -143,7 +97,7 @@ int run_folder_make(const char *path, const json_t *bundle, run_blob *get, void 
     char *parent = arena_strdup(&arena, path), *slash = strrchr(parent, '/');
     *slash = '\0';
     const char *draft = arena_printf(&arena, "%s/.%s.%s", parent, slash + 1, random);
-    struct copy copy = {draft, &arena, get, ctx};
+    struct copy copy = {draft, get, ctx};
     int rc = folder_make(draft, err);
     if (rc == 0)
         rc = write_bundle(&copy, bundle, err);
