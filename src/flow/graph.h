@@ -25,8 +25,8 @@ struct graph_look {
     bool color;
 };
 
-/* Layers from left to right as a column of lines: what runs in parallel stands side by side as far as
- * the width allows. Names are cleaned of control characters. Ends each line with a newline. */
+/* Layers from left to right as a column of lines: what runs in parallel stands side by side as far
+ * as the width allows. Names are cleaned of control characters. Ends each line with a newline. */
 void graph_text(const struct flow *flow, const struct graph_look *look, struct buf *out);
 void graph_dot(const struct flow *flow, struct buf *out);
 void graph_mermaid(const struct flow *flow, struct buf *out);
