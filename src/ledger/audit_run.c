@@ -44,7 +44,8 @@ static int check_run_head(struct audit *audit, const struct run *run)
         audit_finding(audit,
                       "Run %s has looked up to %lld and has a fact %lld; its stream ends at %lld.",
                       run->id, (long long)run->upto, (long long)run->facts, (long long)head.seq);
-    if (!run_state_is_terminal(run->state) && run->facts > run->upto && !run->ready_at)
+    bool stuck = run->waiting && str_starts(run->waiting, "cannot be followed");
+    if (!run_state_is_terminal(run->state) && run->facts > run->upto && !run->ready_at && !stuck)
         audit_finding(audit, "Run %s has a fact that nobody will look at.", run->id);
     rc = definition.sha256 ? audit_get(audit, &definition_record, &definition) : LEDGER_NONE;
     if (rc == LEDGER_NONE)

@@ -42,23 +42,11 @@ static int effect_put(struct tx *tx, struct effect *effect)
     return rc ? rc : effect_event(tx, effect);
 }
 
-int effect_open(struct tx *tx, struct effect *effect, const struct task *task)
+/* Sent again without a word, as its workflow says, until it has been tried often enough. */
+static bool effect_repeats(const struct effect *effect)
 {
-    if (str_is_empty(effect->id))
-        return tx_refuse(tx, LEDGER_REFUSED, "bad_id", "An effect needs an id.");
-    int rc = effect_exists(tx, effect);
-    if (rc == 0)
-        rc = tx_spill(tx, &effect->body, &effect->body_blob, LIMIT_INLINE);
-    if (rc)
-        return rc;
-    effect->task = task->id;
-    effect->root = task->root;
-    effect->state = effect->state ? effect->state : EFFECT_INTENDED;
-    effect->dedup_key = effect->dedup_key ? effect->dedup_key : effect->id;
-    effect->ready_at = effect->ready_at ? effect->ready_at : tx->now;
-    effect->fence = effect->attempts = 0;
-    effect->created_at = tx->now;
-    return effect_put(tx, effect);
+    return str_eq(effect->state, EFFECT_UNKNOWN) && str_eq(effect->on_unknown, "retry") &&
+           effect->attempts < LIMIT_EFFECT_ATTEMPTS;
 }
 
 static bool effect_asks(const struct effect *effect, const char *state)
@@ -105,7 +93,31 @@ int effect_moved(struct tx *tx, struct effect *effect, const char *was)
         rc = effect_has_asker(tx, effect, &has);
     if (rc == 0 && asks && has)
         return approval_ask_effect(tx, effect);
+    if (rc == 0 && effect_repeats(effect)) {
+        effect->state = EFFECT_INTENDED;
+        effect->ready_at = tx->now + LIMIT_EFFECT_FIRST_MS;
+        return effect_put(tx, effect);
+    }
     return rc || !effect->run || !effect_is_settled(effect) ? rc : effect_settled(tx, effect);
+}
+
+int effect_open(struct tx *tx, struct effect *effect, const struct task *task)
+{
+    if (str_is_empty(effect->id))
+        return tx_refuse(tx, LEDGER_REFUSED, "bad_id", "An effect needs an id.");
+    int rc = effect_exists(tx, effect);
+    if (rc == 0)
+        rc = tx_spill(tx, &effect->body, &effect->body_blob, LIMIT_INLINE);
+    if (rc)
+        return rc;
+    effect->task = task->id;
+    effect->root = task->root;
+    effect->state = effect->state ? effect->state : EFFECT_INTENDED;
+    effect->dedup_key = effect->dedup_key ? effect->dedup_key : effect->id;
+    effect->ready_at = effect->ready_at ? effect->ready_at : tx->now;
+    effect->fence = effect->attempts = 0;
+    effect->created_at = tx->now;
+    return effect_moved(tx, effect, NULL);
 }
 
 /* Where it is in one of `states`, it goes to `to`. */

@@ -70,6 +70,8 @@ static int decide_step(struct tx *tx, struct deciding *d, const struct step *ask
     bool was_open = rc == 0 && step_is_open(&known), ended = step_state_is_terminal(step.state);
     step.run = d->run.id;
     step.started_at = known.started_at ? known.started_at : tx->now;
+    if (known.approval) /* perhaps not the one that was asked for: see decide_approval */
+        step.approval = known.approval;
     step.finished_at = !ended ? 0 : known.finished_at ? known.finished_at : tx->now;
     d->run.steps_open += (int)step_is_open(&step) - (int)was_open;
     rc = tx_spill(tx, &step.output, &step.output_blob, LIMIT_INLINE);
@@ -214,7 +216,6 @@ static int decide_effect(struct tx *tx, struct deciding *d, const struct effect 
     struct effect effect = *asked;
     const char *why;
     effect.run = d->run.id;
-    effect.state = NULL;
     int rc = effect_open(tx, &effect, d->flow);
     if (!decide_takes_no(tx, rc, &why))
         return rc;
@@ -238,6 +239,16 @@ static int decide_job(struct tx *tx, struct deciding *d, const struct job *asked
     json_set_text(body, "step", job.path);
     json_set_text(body, "message", why);
     return run_fact(tx, d->run.id, "job.ended", body);
+}
+
+/* What the caller could not even ask for. */
+static int decide_refusal(struct tx *tx, struct deciding *d, const struct run_refusal *refusal)
+{
+    const struct task task = {.run = d->run.id,
+                              .step = refusal->step,
+                              .step_round = refusal->round,
+                              .step_try = refusal->try};
+    return run_hear_refusal(tx, &task, refusal->failure_class, refusal->failure_message);
 }
 
 /* ---- how it stands ---- */
@@ -300,7 +311,25 @@ static int decide_carry_out(struct tx *tx, struct deciding *d)
         rc = decide_effect(tx, d, &ask->effects[i]);
     for (size_t i = 0; i < ask->job_count && rc == 0; i++)
         rc = decide_job(tx, d, &ask->jobs[i]);
+    for (size_t i = 0; i < ask->refusal_count && rc == 0; i++)
+        rc = decide_refusal(tx, d, &ask->refusals[i]);
     return rc ? rc : decide_close(tx, d);
+}
+
+/* Nothing is decided: people see why, until something else happens to it. */
+static int decide_stuck(struct tx *tx, struct deciding *d)
+{
+    struct run *run = &d->run;
+    bool said = str_eq(run->waiting, d->ask->stuck);
+    run->waiting = d->ask->stuck;
+    run->ready_at = 0;
+    int rc = tx_put(tx, &run_record, run);
+    if (rc || said)
+        return rc;
+    json_t *body = json_object();
+    json_set_text(body, "message", d->ask->stuck);
+    tx_touch(tx, "run:", run->id);
+    return event_append(tx, run->id, "run.stuck", body);
 }
 
 int rule_run_decide(struct tx *tx, const struct op *op)
@@ -309,6 +338,8 @@ int rule_run_decide(struct tx *tx, const struct op *op)
     int rc = decide_open(tx, &d);
     if (rc)
         return rc;
+    if (d.ask->stuck)
+        return decide_stuck(tx, &d);
     tx->deciding = &d.run;
     rc = decide_carry_out(tx, &d);
     tx->deciding = NULL;

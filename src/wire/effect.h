@@ -28,7 +28,8 @@ struct effect {
     int64_t created_at, updated_at;
     const char *run, *step; /* of a workflow's step, NULL: none */
     int64_t step_round;
-    const char *on_unknown; /* "ask": an unknown outcome goes to the inbox; NULL: it stays unknown */
+    const char *on_unknown; /* "ask": an unknown outcome goes to the inbox; "retry": it is sent again;
+                             * NULL: it stays unknown */
 };
 extern const struct record effect_record;
 
