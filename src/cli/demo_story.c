@@ -178,8 +178,8 @@ static void await_victim(struct story *story)
     story->crash = MISHAP_OVER;
     demo_line(&demo->tell, "running", VICTIM,
               arena_printf(demo->invocation->arena,
-                           "is back after %.1f s as pid %d and does the same task on; nothing was "
-                           "lost",
+                           "is back after %.1f s as pid %d and goes on with the same task; nothing "
+                           "was lost",
                            (double)took / 1000, (int)info.pid));
     demo_event(&demo->tell, "back",
                json_pack("{s:s,s:I,s:I}", "agent", VICTIM, "pid", (json_int_t)info.pid, "after_ms",

@@ -76,6 +76,8 @@ void demo_line(const struct demo_tell *tell, const char *state, const char *who,
     time_print_duration(time_boot_ms() - tell->began, time);
     inbox_put_foreign(&clean, what, "");
     clean.bytes[--clean.len] = '\0'; /* its newline */
+    for (char *c = clean.bytes; *c; c++)
+        *c = *c == '\n' ? ' ' : *c;
     buf_printf(&out, "%7s  ", time);
     if (color)
         buf_printf(&out, "\033[%dm%s\033[0m  ", color, flow_sign(state, tell->utf8));

@@ -28,6 +28,7 @@ const struct command *const command_table[] = {
     &command_flow_run,
     &command_flow_runs,
     &command_flow_show,
+    &command_flow_watch,
     &command_flow_cancel,
     &command_flow_retry,
     &command_flow_signal,
