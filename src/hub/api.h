@@ -13,6 +13,7 @@
 struct auth_throttle;
 struct chronicle;
 struct courier;
+struct engine;
 struct track;
 
 struct hub {
@@ -27,6 +28,7 @@ struct hub {
     struct waker *waker;
     struct courier *courier;
     struct chronicle *chronicle;
+    struct engine *engine;
 };
 
 extern const struct http_route hub_routes[];
@@ -110,6 +112,9 @@ enum http_verdict api_unknown_agent(struct hub *hub, struct http_request *reques
 enum http_verdict api_answer_task(struct hub *hub, struct http_request *request,
                                   struct http_response *response, int status, const char *id);
 
+/* Fills the note that the body's `reason` becomes in the task's stream; false: it gives none. */
+bool api_reason(struct http_request *request, const char *task, struct event *note);
+
 /* Submits a new request: the company's limits and budget are put around it. */
 struct submission {
     struct task *task;
@@ -153,6 +158,13 @@ enum http_verdict api_usage(void *, struct http_request *, struct http_response 
 enum http_verdict api_task_reassign(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_note(void *, struct http_request *, struct http_response *);
 enum http_verdict api_route(void *, struct http_request *, struct http_response *);
+enum http_verdict api_runs_post(void *, struct http_request *, struct http_response *);
+enum http_verdict api_runs_list(void *, struct http_request *, struct http_response *);
+enum http_verdict api_run_get(void *, struct http_request *, struct http_response *);
+enum http_verdict api_run_definition(void *, struct http_request *, struct http_response *);
+enum http_verdict api_run_events(void *, struct http_request *, struct http_response *);
+enum http_verdict api_run_cancel(void *, struct http_request *, struct http_response *);
+enum http_verdict api_run_signal(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_get(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_cancel(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_retry(void *, struct http_request *, struct http_response *);

@@ -61,6 +61,13 @@ static const char *reason_of(struct http_request *request)
     return reason;
 }
 
+bool api_reason(struct http_request *request, const char *task, struct event *note)
+{
+    const char *reason = reason_of(request);
+    *note = note_event(task, reason, &request->arena);
+    return reason != NULL;
+}
+
 enum http_verdict api_task_cancel(void *ctx, struct http_request *request,
                                   struct http_response *response)
 {
@@ -71,14 +78,13 @@ enum http_verdict api_task_cancel(void *ctx, struct http_request *request,
     enum http_verdict verdict = task_to_cancel(hub, request, response, &task);
     if (verdict != HTTP_PASS)
         return verdict;
-    const char *reason = reason_of(request);
-    struct event note = note_event(task.id, reason, &request->arena);
+    struct event note;
+    bool said = api_reason(request, task.id, &note);
     struct op ops[] = {
         {.type = OP_CANCEL, .task_id = task.id, .cancel = {.reason = "cancelled"}},
         {.type = OP_EVENT, .event = &note},
     };
-    struct batch batch = {
-        .actor = api_caller(request)->name, .ops = ops, .count = reason ? 2 : 1};
+    struct batch batch = {.actor = api_caller(request)->name, .ops = ops, .count = said ? 2 : 1};
     if (ledger_apply(hub->ledger, &batch, &outcome, &err) < 0)
         return api_unavailable(request, response, &err);
     if (outcome.status == LEDGER_CONFLICT)

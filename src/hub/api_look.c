@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "hub/api.h"
+#include "hub/run_view.h"
 
 enum {
     PAGE = 200,       /* rows in one look: a read holds the store */
@@ -173,7 +174,7 @@ static json_t *describe(struct hub *hub, struct task *task, bool full, struct ar
     if (rc == 0)
         json_object_set_new(answer, "handoff", record_to_json(&handoff_record, &handoff));
     ledger_task_note(hub->ledger, task->id, note);
-    json_set_text(answer, "note", *note ? note : NULL);
+    json_set_text(answer, "note", *note ? note : run_view_note(hub, task, arena));
     if (add_list(hub, LIST_WAITS, &wait_record, "waits", task->id, answer, arena, err) < 0 ||
         add_list(hub, LIST_EFFECTS, &effect_record, "effects", task->id, answer, arena, err) < 0)
         goto fail;

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "hub/api.h"
+#include "hub/run_view.h"
 
 static int add_root(struct hub *hub, const char *id, json_t *answer, struct arena *arena,
                     struct err *err)
@@ -42,7 +43,7 @@ static json_t *tree_item(struct hub *hub, const struct task *task, struct arena 
         json_decref(waits);
     }
     ledger_task_note(hub->ledger, task->id, note);
-    json_set_text(item, "note", *note ? note : NULL);
+    json_set_text(item, "note", *note ? note : run_view_note(hub, task, arena));
     return item;
 }
 

@@ -41,6 +41,18 @@ static int add_task(struct gathering *all, const struct task *task, const char *
     return 0;
 }
 
+/* A run of a workflow: what it waits for is in its row. */
+static int add_run(struct gathering *all, const struct task *task, const char *id)
+{
+    struct run run = {.id = id};
+    if (ledger_get(all->ledger, &run_record, &run, all->arena, all->err) < 0)
+        return -1;
+    add(all, task)->ends = run.waiting
+                               ? arena_printf(all->arena, "run %s waits for %s", id, run.waiting)
+                               : arena_printf(all->arena, "run %s", id);
+    return 0;
+}
+
 static int add_wait(struct gathering *all, const struct task *task, const struct wait *wait)
 {
     static const char *const timers[] = {"timer", "rate", NULL};
@@ -48,6 +60,8 @@ static int add_wait(struct gathering *all, const struct task *task, const struct
         return 0;
     if (str_eq(wait->kind, "task"))
         return add_task(all, task, wait->id);
+    if (str_eq(wait->kind, "run"))
+        return add_run(all, task, wait->id);
     add(all, task)->ends = str_in(wait->kind, timers)
                                ? wait->kind
                                : arena_printf(all->arena, "%s %s", wait->kind, wait->id);

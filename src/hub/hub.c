@@ -11,9 +11,11 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "engine/engine.h"
 #include "hub/api.h"
 #include "hub/chronicle.h"
 #include "hub/courier.h"
+#include "hub/engine_router.h"
 #include "hub/hub.h"
 #include "hub/track.h"
 #include "ledger/store.h"
@@ -36,6 +38,8 @@ static void wake(struct hub *hub, const char *key)
         courier_wake(hub->courier);
     if (!key || str_eq(key, "stream:chronicle"))
         chronicle_wake(hub->chronicle);
+    if (!key || str_starts(key, "run:"))
+        engine_wake(hub->engine, key ? key + strlen("run:") : NULL);
 }
 
 static void *wake_loop(void *arg)
@@ -153,7 +157,9 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);
     hub->chronicle = chronicle_open(config, hub->ledger);
-    if (!hub->courier || serve(hub, err) < 0 || start_waker(hub, err) < 0)
+    const struct engine_router router = engine_router_of(hub);
+    hub->engine = hub->courier ? engine_open(config, hub->ledger, &router, err) : NULL;
+    if (!hub->engine || serve(hub, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
 fail:
@@ -188,6 +194,7 @@ void hub_close(struct hub *hub)
     courier_close(hub->courier);
     if (hub->server)
         http_server_close(hub->server, 2000);
+    engine_close(hub->engine);
     if (hub->ledger)
         ledger_close(hub->ledger);
     principals_close(hub->principals);
