@@ -21,7 +21,6 @@ struct draft {
     struct followed *followed;
     struct arena *arena;
     int64_t now;
-    int64_t salt; /* goes up where an approval's id is taken by another */
     struct run_decision decision;
     struct run_refusal *refusals;
     struct event *routed; /* task.routed of the tasks whose agent was chosen */

@@ -219,7 +219,7 @@ void draft_approval(struct draft *draft, const json_t *action, struct step *row)
     char *id = arena_alloc(arena, APPROVAL_ID_TEXT), *hash = arena_alloc(arena, HASH_HEX);
     const char *subject = subject_of(draft, action);
     int64_t expires = json_get_int(action, "expires_ms", 0);
-    approval_id(followed->id, row->path, row->round, draft->salt, id);
+    approval_id(followed->id, row->path, row->round, 0, id);
     hash_hex(subject, strlen(subject), hash);
     row->approval = id;
     draft->decision.approvals[draft->decision.approval_count++] = (struct approval){
@@ -295,7 +295,7 @@ void draft_effect(struct draft *draft, const json_t *action, struct step *row)
         .kind = str_starts(to, WEBHOOK_PREFIX) ? "webhook" : "message",
         .destination = to,
         .body = effect_body(draft, action, with),
-        .state = is_known ? EFFECT_INTENDED : EFFECT_HELD,
+        .state = is_known ? EFFECT_INTENDED : EFFECT_DEAD,
         .reason = is_known ? NULL : arena_printf(arena, "hq.yaml has no %s", to),
         .run = followed->id,
         .step = row->path,
@@ -324,10 +324,7 @@ void draft_job(struct draft *draft, const json_t *action, struct step *row)
     const json_t *job = json_object_get(action, "job");
     const char *name = json_get_text(job, "name", row->path);
     int64_t timeout = json_get_int(action, "timeout_ms", 0);
-    if (!draft->with->config->jobs) {
-        draft_refuse(draft, action, "refused", "hq.yaml names no folder for jobs (`jobs`)");
-        return;
-    }
+    bool has_folder = draft->with->config->jobs != NULL;
     json_t *spec = json_copy((json_t *)job);
     json_set_text(spec, "name", name);
     json_set_text(spec, "title", json_get_text(action, "title", NULL));
@@ -336,9 +333,10 @@ void draft_job(struct draft *draft, const json_t *action, struct step *row)
         json_object_set(spec, "args", json_object_get(action, "args"));
     if (json_object_get(action, "with"))
         json_object_set(spec, "with", json_object_get(action, "with"));
-    row->job = job_id_of(draft, action, name);
+    const char *id = job_id_of(draft, action, name);
+    row->job = has_folder ? id : NULL;
     draft->decision.jobs[draft->decision.job_count++] = (struct job){
-        .id = row->job,
+        .id = id,
         .run = followed->id,
         .path = row->path,
         .round = row->round,
@@ -346,7 +344,8 @@ void draft_job(struct draft *draft, const json_t *action, struct step *row)
         .task = followed->row.task,
         .root = followed->row.root,
         .spec = json_print(draft->arena, spec),
-        .state = JOB_INTENDED,
+        .state = has_folder ? JOB_INTENDED : JOB_FAILED,
+        .note = has_folder ? NULL : "hq.yaml names no folder for jobs (`jobs`)",
         .deadline_at = timeout > 0 ? draft->now + timeout : 0,
     };
     json_decref(spec);

@@ -32,7 +32,6 @@ struct view {
     size_t first_op, op_count; /* in the sheet */
     json_t *actions[DECISIONS];
     size_t decisions;
-    int64_t salt, wake_at;
     bool is_stuck, again;
 };
 
@@ -79,9 +78,8 @@ static void mark_stuck(struct sheet *sheet, struct view *view, const char *why)
     if (!str_eq(row->waiting, decision->stuck))
         log_error("run %s (%s) %s", view->run, row->name, decision->stuck);
     view->is_stuck = true;
-    sheet->op_count = view->first_op;
-    view->op_count = 0;
-    add_op(sheet, view, OP_RUN_DECIDE)->decision = decision;
+    view->op_count = 1;
+    sheet->ops[view->first_op] = (struct op){.type = OP_RUN_DECIDE, .decision = decision};
 }
 
 /* New events of a run that was in the cache. A followed_outcome, or -1. */
@@ -123,13 +121,11 @@ static void add_draft(struct sheet *sheet, struct view *view, json_t *actions, i
     *draft = (struct draft){.with = &view->looking->drafting,
                             .followed = view->followed,
                             .arena = &sheet->arena,
-                            .now = ledger_now(view->looking->drafting.ledger),
-                            .salt = view->salt};
+                            .now = ledger_now(view->looking->drafting.ledger)};
     draft_make(draft, actions, time_at);
     struct run *row = &draft->decision.row;
     if (time_at && row->ready_at && row->ready_at <= time_at && json_array_size(actions) == 0)
         row->ready_at = draft->now + IDLE_TIMER_MS;
-    view->wake_at = row->ready_at;
     add_op(sheet, view, OP_RUN_DECIDE)->decision = &draft->decision;
     for (size_t i = 0; i < draft->routed_count; i++)
         add_op(sheet, view, OP_EVENT)->event = &draft->routed[i];
@@ -176,9 +172,10 @@ static void look(struct sheet *sheet, struct view *view)
     int rc = load(view, &err);
     if (rc == FOLLOWED)
         rc = decide(sheet, view, &err);
-    if (rc == FOLLOWED_STUCK)
+    if (rc == FOLLOWED_STUCK) {
         mark_stuck(sheet, view, err.message);
-    else if (rc < 0)
+        sheet->op_count = view->first_op + 1;
+    } else if (rc < 0)
         trouble(view, err.message);
 }
 
@@ -186,8 +183,6 @@ static void look(struct sheet *sheet, struct view *view)
 static void keep(struct view *view)
 {
     const struct looking *looking = view->looking;
-    if (view->wake_at > 0)
-        queue_due_in(looking->queue, view->wake_at - ledger_now(looking->drafting.ledger));
     if (view->is_stuck)
         drop(view);
     else if (view->followed)
@@ -213,60 +208,23 @@ static void view_clear(struct view *view)
     view->decisions = 0;
 }
 
-/* Drawn up anew with the next salt, on a sheet of its own. True: that is the end of it. */
-static bool try_again(struct sheet *sheet, struct view *view, struct outcome *outcome)
+/* The ledger did not take this run's decisions. Where another one was faster they are drawn up
+ * anew; what a rule says no to would be refused again and again. */
+static void refused(struct sheet *sheet, struct view *view, const struct outcome *outcome)
 {
     struct err err = {0};
-    drop(view);
-    view_clear(view);
-    sheet->op_count = 0;
-    view->salt++;
-    look(sheet, view);
-    if (view->op_count == 0)
-        return true;
-    if (apply(sheet, view->first_op, view->op_count, outcome, &err) < 0) {
-        trouble(view, err.message);
-        return true;
-    }
-    if (outcome->status == LEDGER_OK)
-        keep(view);
-    return outcome->status == LEDGER_OK || outcome->status == LEDGER_CONFLICT;
-}
-
-/* A rule says no: an approval's id is taken by another, or it is something that no repetition
- * helps; then it is not followed any more. */
-static void insist(const struct sheet *of, struct view *view, struct outcome *outcome)
-{
-    struct arena arena = {0};
-    struct err err = {0};
-    struct sheet *sheet = arena_alloc(&arena, sizeof(*sheet));
-    sheet->looking = of->looking;
-    while (view->salt < SALTS && !try_again(sheet, view, outcome))
-        ;
-    if (outcome->status != LEDGER_OK && outcome->status != LEDGER_CONFLICT && view->followed) {
-        mark_stuck(sheet, view, outcome->message);
-        if (apply(sheet, view->first_op, 1, outcome, &err) < 0 || outcome->status != LEDGER_OK)
-            log_warn("run %s cannot be marked: %s", view->run,
-                     *err.message ? err.message : outcome->message);
-    }
-    view_clear(view);
-    arena_fini(&sheet->arena);
-    arena_fini(&arena);
-}
-
-/* The ledger did not take this run's decisions: they are drawn up anew from what the stream says
- * now.
- */
-static void refused(struct sheet *sheet, struct view *view, struct outcome *outcome)
-{
+    struct outcome marked;
+    bool overtaken = outcome->status == LEDGER_CONFLICT;
     if (outcome->status == LEDGER_BUSY) {
         trouble(view, outcome->message);
         return;
     }
-    if (outcome->status != LEDGER_CONFLICT && !view->is_stuck)
-        insist(sheet, view, outcome);
-    view->again = view->again || (outcome->status == LEDGER_CONFLICT && !view->is_stuck &&
-                                  !str_eq(outcome->code, "ended"));
+    if (!overtaken && !view->is_stuck) {
+        mark_stuck(sheet, view, outcome->message);
+        if (apply(sheet, view->first_op, 1, &marked, &err) < 0)
+            log_warn("run %s: %s", view->run, err.message);
+    }
+    view->again = view->again || (overtaken && !str_eq(outcome->code, "ended"));
     drop(view);
 }
 
@@ -342,11 +300,6 @@ bool look_for_due(const struct looking *looking)
     bool more = count == DUE_PAGE && added > 0;
     if (rc < 0 || (count == DUE_PAGE && added == 0))
         queue_due_in(looking->queue, rc < 0 ? TROUBLE_MS : DUE_AGAIN_MS);
-    else if (!more &&
-             ledger_query(ledger, LIST_RUNS_DUE, NULL, NULL, INT64_MAX, count + 1, &arena, &rows,
-                          &count, &err) == 0 &&
-             count > 0)
-        queue_due_in(looking->queue, ((const struct run *)rows)[count - 1].ready_at - now);
     arena_fini(&arena);
     return more;
 }

@@ -20,7 +20,8 @@ struct looking {
  * reads and commits. */
 void look_at(const struct looking *looking, const struct portion *portion);
 
-/* Puts the runs that are due into the queue, at most a page; true: there are more. */
+/* Puts the runs that are due now into the queue, at most a page; true: there are more. Those that
+ * become due later are announced by the ledger. */
 bool look_for_due(const struct looking *looking);
 
 #endif

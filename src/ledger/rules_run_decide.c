@@ -229,9 +229,10 @@ static int decide_effect(struct tx *tx, struct deciding *d, const struct effect 
 static int decide_job(struct tx *tx, struct deciding *d, const struct job *asked)
 {
     struct job job = *asked;
-    const char *why;
-    int rc = job_open(tx, &job, &d->run);
-    if (!decide_takes_no(tx, rc, &why))
+    const char *why = asked->note;
+    bool failed = str_eq(asked->state, JOB_FAILED); /* there is no folder for it: no row */
+    int rc = failed ? 0 : job_open(tx, &job, &d->run);
+    if (!failed && !decide_takes_no(tx, rc, &why))
         return rc;
     json_t *body = json_pack("{s:I,s:I,s:s}", "round", (json_int_t)job.round, "try",
                              (json_int_t)job.try, "status", JOB_FAILED);
@@ -284,7 +285,8 @@ static int decide_close(struct tx *tx, struct deciding *d)
     run->failure_message = asked->failure_message;
     run->failure_step = asked->failure_step;
     int rc = tx_spill(tx, &run->output, &run->output_blob, LIMIT_INLINE);
-    tx_touch(tx, "run:", run->id);
+    if (run->facts > run->upto)
+        tx_touch(tx, "run:", run->id);
     if (rc || run_state_is_terminal(run->state))
         return rc ? rc : decide_end(tx, d, asked->output);
     run->ready_at = run->facts > run->upto ? tx->now : asked->ready_at;

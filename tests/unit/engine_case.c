@@ -21,14 +21,19 @@ static const char *const research[] = {"research", NULL};
 static const char *const every_role[] = {"*", NULL};
 
 #define AGENT(ID, PORT, CAPABILITIES)                                                              \
-    {.id = ID, .name = ID, .port = PORT, .aliases = none, .capabilities = CAPABILITIES,            \
-     .delegates = none, .revisits = none, .fallbacks = none, .tools_allow = none,                  \
-     .model = "demo/m", .workspace = "/tmp", .instance = "/tmp"}
+    {                                                                                              \
+        .id = ID, .name = ID, .port = PORT, .aliases = none, .capabilities = CAPABILITIES,         \
+        .delegates = none, .revisits = none, .fallbacks = none, .tools_allow = none,               \
+        .model = "demo/m", .workspace = "/tmp", .instance = "/tmp"                                 \
+    }
 
 static const struct config_agent agents[] = {
     AGENT("alpha", 18800, none), AGENT("beta", 18804, none), AGENT("webster", 18808, research)};
 static const struct config_webhook webhooks[] = {
     {.name = "team", .form = "cloudevents", .per_minute = 30, .on_unknown = "ask"}};
+
+/* Of the empty file: "run.py" of every bundle. */
+static const char no_bytes[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 static int route(void *ctx, const char *agent, const char *capability, struct arena *arena,
                  struct engine_choice *choice, struct err *err)
@@ -143,7 +148,9 @@ const char *bundle_of_two(struct engine_case *c, const char *yaml, const char *n
     json_t *files = json_pack("{s:s}", "t.yaml", yaml);
     if (name)
         json_object_set_new(files, name, json_string(other));
-    json_t *bundle = json_pack("{s:i,s:s,s:o}", "v", 1, "entry", "t.yaml", "files", files);
+    json_t *bundle =
+        json_pack("{s:i,s:s,s:o,s:{s:{s:s,s:i,s:b}}}", "v", 1, "entry", "t.yaml", "files", files,
+                  "blobs", "run.py", "sha256", no_bytes, "size", 0, "executable", true);
     const char *text = json_print(&c->arena, bundle);
     json_decref(bundle);
     return text;
@@ -286,8 +293,7 @@ struct run *await_run(struct engine_case *c, const char *run, const char *state)
     return NULL;
 }
 
-struct step *await_step(struct engine_case *c, const char *run, const char *path,
-                        const char *state)
+struct step *await_step(struct engine_case *c, const char *run, const char *path, const char *state)
 {
     struct step *row = NULL;
     for (int64_t until = time_boot_ms() + WAIT_MS; time_boot_ms() < until; nap()) {

@@ -14,16 +14,18 @@
 static void steps_run_in_the_order_of_their_needs(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: two\n"
-                                                "inputs: { part: { type: string } }\n"
-                                                "steps:\n"
-                                                "  a: { agent: alpha, task: \"Look at ${{ inputs.part }}\" }\n"
-                                                "  b:\n"
-                                                "    needs: [a]\n"
-                                                "    agent: beta\n"
-                                                "    task: Check it\n"
-                                                "    with: { found: \"${{ steps.a.output }}\" }\n"),
-                                "{\"part\": \"M1\"}", "k1");
+    const char *run =
+        start_run(c,
+                  bundle_of(c, "name: two\n"
+                               "inputs: { part: { type: string } }\n"
+                               "steps:\n"
+                               "  a: { agent: alpha, task: \"Look at ${{ inputs.part }}\" }\n"
+                               "  b:\n"
+                               "    needs: [a]\n"
+                               "    agent: beta\n"
+                               "    task: Check it\n"
+                               "    with: { found: \"${{ steps.a.output }}\" }\n"),
+                  "{\"part\": \"M1\"}", "k1");
     struct task *first = claim_task(c, "alpha");
     assert_string_equal(first->instruction, "Look at M1");
     assert_string_equal(first->kind, "step");
@@ -51,14 +53,17 @@ static void steps_run_in_the_order_of_their_needs(void **state)
 static void a_gate_waits_and_what_is_decided_goes_on(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: gated\n"
-                                                "steps:\n"
-                                                "  gate: { approve: { show: \"Is it good?\" } }\n"
-                                                "  after: { needs: [gate], agent: alpha, task: Go on }\n"),
-                                NULL, "k1");
+    const char *run =
+        start_run(c,
+                  bundle_of(c, "name: gated\n"
+                               "steps:\n"
+                               "  gate: { approve: { show: \"Is it good?\" } }\n"
+                               "  after: { needs: [gate], agent: alpha, task: Go on }\n"),
+                  NULL, "k1");
     const struct run *row = await_run(c, run, RUN_WAITING);
     const struct step *gate = step_row(c, run, "gate");
-    assert_string_equal(row->waiting, arena_printf(&c->arena, "approval %s (gate)", gate->approval));
+    assert_string_equal(row->waiting,
+                        arena_printf(&c->arena, "approval %s (gate)", gate->approval));
     struct approval approval = {.id = gate->approval};
     assert_int_equal(ledger_get(c->ledger, &approval_record, &approval, &c->arena, &c->err), 0);
     assert_string_equal(approval.preview, "Is it good?");
@@ -73,11 +78,13 @@ static void a_gate_waits_and_what_is_decided_goes_on(void **state)
 static void a_rejection_rejects_the_run(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: gated\n"
-                                                "steps:\n"
-                                                "  gate: { approve: { show: x } }\n"
-                                                "  after: { needs: [gate], agent: alpha, task: Go on }\n"),
-                                NULL, "k1");
+    const char *run =
+        start_run(c,
+                  bundle_of(c, "name: gated\n"
+                               "steps:\n"
+                               "  gate: { approve: { show: x } }\n"
+                               "  after: { needs: [gate], agent: alpha, task: Go on }\n"),
+                  NULL, "k1");
     assert_int_equal(decide_step(c, run, "gate", "rejected", "no"), LEDGER_OK);
     assert_string_equal(await_run(c, run, NULL)->state, RUN_REJECTED);
     assert_string_equal(step_row(c, run, "after")->state, "not_run");
@@ -87,10 +94,12 @@ static void a_rejection_rejects_the_run(void **state)
 static void changes_that_are_requested_run_the_step_again(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: rounds\n"
-                                                "steps:\n"
-                                                "  draft: { agent: alpha, task: Write }\n"
-                                                "  gate: { needs: [draft], approve: { show: \"${{ steps.draft.output }}\", rerun: draft } }\n"),
+    const char *run = start_run(c,
+                                bundle_of(c, "name: rounds\n"
+                                             "steps:\n"
+                                             "  draft: { agent: alpha, task: Write }\n"
+                                             "  gate: { needs: [draft], approve: { show: \"${{ "
+                                             "steps.draft.output }}\", rerun: draft } }\n"),
                                 NULL, "k1");
     do_task(c, "alpha", "\"first\"");
     assert_int_equal(decide_step(c, run, "gate", "changes_requested", "shorter"), LEDGER_OK);
@@ -108,10 +117,12 @@ static void changes_that_are_requested_run_the_step_again(void **state)
 static void a_failed_try_is_tried_again(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: again\n"
-                                                "steps:\n"
-                                                "  a: { agent: alpha, task: Do, retry: { attempts: 2, initial: 1ms } }\n"),
-                                NULL, "k1");
+    const char *run = start_run(
+        c,
+        bundle_of(c, "name: again\n"
+                     "steps:\n"
+                     "  a: { agent: alpha, task: Do, retry: { attempts: 2, initial: 1ms } }\n"),
+        NULL, "k1");
     fail_task(c, claim_task(c, "alpha"), "failed");
     struct task *second = claim_task(c, "alpha");
     assert_int_equal(second->step_try, 2);
@@ -125,10 +136,13 @@ static void a_failed_try_is_tried_again(void **state)
 static void commands_go_to_the_runner(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: cmd\n"
-                                                "steps:\n"
-                                                "  mesh: { run: \"make mesh\", with: { SIZE: 3 }, input: text, timeout: 5m }\n"),
-                                NULL, "k1");
+    const char *run = start_run(
+        c,
+        bundle_of(c,
+                  "name: cmd\n"
+                  "steps:\n"
+                  "  mesh: { run: \"make mesh\", with: { SIZE: 3 }, input: text, timeout: 5m }\n"),
+        NULL, "k1");
     struct task *task = claim_task(c, RUNNER_AGENT);
     assert_string_equal(task->kind, "run");
     assert_string_equal(task->instruction, "make mesh");
@@ -147,14 +161,17 @@ static void commands_go_to_the_runner(void **state)
 static void a_sub_workflow_is_a_run_of_its_own(void **state)
 {
     struct engine_case *c = *state;
-    const char *bundle = bundle_of_two(c, "name: top\n"
-                                          "steps:\n"
-                                          "  sub: { workflow: other, with: { n: 3 } }\n",
-                                       "other.yaml", "name: other\n"
-                                                     "inputs: { n: { type: number } }\n"
-                                                     "steps:\n"
-                                                     "  a: { agent: alpha, task: Do }\n"
-                                                     "output: { n: \"${{ inputs.n }}\", a: \"${{ steps.a.output }}\" }\n");
+    const char *bundle =
+        bundle_of_two(c,
+                      "name: top\n"
+                      "steps:\n"
+                      "  sub: { workflow: other, with: { n: 3 } }\n",
+                      "other.yaml",
+                      "name: other\n"
+                      "inputs: { n: { type: number } }\n"
+                      "steps:\n"
+                      "  a: { agent: alpha, task: Do }\n"
+                      "output: { n: \"${{ inputs.n }}\", a: \"${{ steps.a.output }}\" }\n");
     const char *run = start_run(c, bundle, NULL, "k1");
     const char *child = await_step(c, run, "sub", "running")->child_run;
     struct task *task = claim_task(c, "alpha");
@@ -172,10 +189,12 @@ static void a_sub_workflow_is_a_run_of_its_own(void **state)
 static void effects_go_into_the_outbox(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: post\n"
-                                                "steps:\n"
-                                                "  post: { effect: message, with: { to: \"webhook:team\", text: hello } }\n"),
-                                NULL, "k1");
+    const char *run = start_run(
+        c,
+        bundle_of(c, "name: post\n"
+                     "steps:\n"
+                     "  post: { effect: message, with: { to: \"webhook:team\", text: hello } }\n"),
+        NULL, "k1");
     struct effect effect = {.id = await_step(c, run, "post", "running")->effect};
     assert_int_equal(ledger_get(c->ledger, &effect_record, &effect, &c->arena, &c->err), 0);
     assert_string_equal(effect.state, EFFECT_INTENDED);
@@ -192,10 +211,11 @@ static void effects_go_into_the_outbox(void **state)
 static void timers_and_signals_are_waited_for(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: patient\n"
-                                                "steps:\n"
-                                                "  nap: { wait: { for: 20ms } }\n"
-                                                "  go: { needs: [nap], wait: { signal: go } }\n"),
+    const char *run = start_run(c,
+                                bundle_of(c, "name: patient\n"
+                                             "steps:\n"
+                                             "  nap: { wait: { for: 20ms } }\n"
+                                             "  go: { needs: [nap], wait: { signal: go } }\n"),
                                 NULL, "k1");
     await_step(c, run, "go", "waiting");
     assert_string_equal(await_run(c, run, RUN_WAITING)->waiting, "signal go (go)");
@@ -209,9 +229,11 @@ static void timers_and_signals_are_waited_for(void **state)
 static void jobs_are_written_down_and_their_end_goes_on(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: batch\n"
-                                                "steps:\n"
-                                                "  opt: { job: { name: mesh, script: run.py, args: [\"--n\", \"3\"], type: optimization } }\n"),
+    const char *run = start_run(c,
+                                bundle_of(c, "name: batch\n"
+                                             "steps:\n"
+                                             "  opt: { job: { name: mesh, script: run.py, args: "
+                                             "[\"--n\", \"3\"], type: optimization } }\n"),
                                 NULL, "k1");
     struct job job = {.id = await_step(c, run, "opt", "waiting")->job};
     assert_int_equal(ledger_get(c->ledger, &job_record, &job, &c->arena, &c->err), 0);
@@ -245,10 +267,11 @@ static void a_capability_is_routed_and_the_choice_is_kept(void **state)
 static void a_cancelled_run_stops_what_it_started(void **state)
 {
     struct engine_case *c = *state;
-    const char *run = start_run(c, bundle_of(c, "name: stop\n"
-                                                "steps:\n"
-                                                "  a: { agent: alpha, task: Do }\n"
-                                                "  gate: { approve: { show: x } }\n"),
+    const char *run = start_run(c,
+                                bundle_of(c, "name: stop\n"
+                                             "steps:\n"
+                                             "  a: { agent: alpha, task: Do }\n"
+                                             "  gate: { approve: { show: x } }\n"),
                                 NULL, "k1");
     const char *task = await_step(c, run, "a", "running")->task;
     struct approval approval = {.id = await_step(c, run, "gate", "waiting")->approval};
