@@ -19,8 +19,8 @@ static void print_findings(const char *path, const struct finding *findings, siz
     buf_fini(&out);
 }
 
-static void fail_config(const struct invocation *invocation, const char *path,
-                        const struct finding *findings, size_t count)
+static int fail_config(const struct invocation *invocation, const char *path,
+                       const struct finding *findings, size_t count, int code)
 {
     const struct finding *first = findings;
     size_t errors = 0;
@@ -31,15 +31,16 @@ static void fail_config(const struct invocation *invocation, const char *path,
         }
     }
     struct err err = {0};
-    err_set(&err, "bad_config", "%s:%d:%d: %s", path, first->line, first->column, first->message);
+    err_set(&err, code == COMMAND_CREDENTIAL ? "no_credential" : "bad_config", "%s:%d:%d: %s", path,
+            first->line, first->column, first->message);
     if (errors > 1)
         err_hint(&err, "%zu errors in all; see: hq config validate", errors);
     else if (first->hint)
         err_hint(&err, "%s", first->hint);
     if (invocation->json)
-        output_fail(invocation, COMMAND_USAGE, &err);
-    else
-        print_findings(path, findings, count);
+        return output_fail(invocation, code, &err);
+    print_findings(path, findings, count);
+    return code;
 }
 
 /* What was found and read of hq.yaml; `path` NULL: there is none, and that was said. */
@@ -66,10 +67,24 @@ struct config *company_open(const struct invocation *invocation)
 {
     struct found found = find_and_load(invocation);
     if (found.path && !found.config)
-        fail_config(invocation, found.path, found.findings, found.count);
+        fail_config(invocation, found.path, found.findings, found.count, COMMAND_USAGE);
     else if (found.count && invocation->verbose)
         print_findings(found.path, found.findings, found.count);
     return found.config;
+}
+
+int company_check_secrets(const struct invocation *invocation, const struct config *config)
+{
+    struct finding *findings;
+    size_t count, errors = 0;
+    config_check_secrets(config, invocation->arena, &findings, &count);
+    for (size_t i = 0; i < count; i++)
+        errors += findings[i].is_error;
+    if (errors)
+        return fail_config(invocation, config->path, findings, count, COMMAND_CREDENTIAL);
+    if (count && !invocation->quiet)
+        print_findings(config->path, findings, count);
+    return COMMAND_OK;
 }
 
 static struct config *bare_config(const char *path, const char *state)

@@ -11,6 +11,11 @@ struct config;
  * is wrong: the command then returns COMMAND_USAGE. */
 struct config *company_open(const struct invocation *invocation);
 
+/* Looks whether every secret that the config names can be read; says what cannot. Returns
+ * COMMAND_OK (with warnings only), or COMMAND_CREDENTIAL where an agent's primary model lacks its
+ * key. */
+int company_check_secrets(const struct invocation *invocation, const struct config *config);
+
 /* For commands that must work on a running company whose file was broken meanwhile (status, logs,
  * down): a bad file gives a config with folders and name only, and *is_bad. NULL only where there
  * is no file; the command then returns COMMAND_USAGE. */

@@ -258,10 +258,16 @@ static int up_run(const struct invocation *invocation)
     if (!config)
         return COMMAND_USAGE;
     bool is_up = control_look(config, "supervisor", NULL);
+    bool is_started = invocation_has(invocation, "quiet-supervisor"); /* by one that has looked */
     bool in_front = !invocation_has(invocation, "detach") && !is_up;
-    if (in_front || invocation_has(invocation, "quiet-supervisor"))
+    int code = is_up || is_started ? COMMAND_OK : company_check_secrets(invocation, config);
+    if (code != COMMAND_OK) {
+        config_free(config);
+        return code;
+    }
+    if (in_front || is_started)
         return run_supervisor(invocation, config);
-    int code = is_up ? already_up(invocation, config) : run_detached(invocation, config);
+    code = is_up ? already_up(invocation, config) : run_detached(invocation, config);
     config_free(config);
     return code;
 }

@@ -35,6 +35,29 @@ test('a broken hq.yaml is shown with line, column, caret and what was meant', as
   assert.equal(missing.code, 2);
 });
 
+test('a key that a model needs is looked for before anything starts', async (t) => {
+  const models = (name) => ({ real: { api: 'openai-chat', base_url: 'http://127.0.0.1:1/v1', api_key: { [name]: name === 'env' ? 'HQ_STORY_KEY' : 'secrets/real.key' } } });
+  const company = await Company.open(t, { up: false, models: models('file'), change: (config) => (config.agents.manager.model = 'real/m') });
+  const refused = await company.hq('up', '-d', '--wait');
+  assert.equal(refused.code, 4, refused.stderr);
+  assert.match(refused.stderr, /hq\.yaml:\d+:\d+: .*real: the secret .*secrets\/real\.key cannot be opened/);
+  assert.equal(company.pid('hub'), null, 'nothing was started');
+  const json = (await company.hq('up', '-d', '--json')).json;
+  assert.equal(json.error.code, 'no_credential');
+  assert.equal((await company.hq('up')).code, 4, 'in front, too');
+
+  mkdirSync(join(company.dir, 'secrets'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(company.dir, 'secrets/real.key'), 'k\n', { mode: 0o644 });
+  assert.match((await company.hq('up', '-d')).stderr, /other users must not read it/);
+  chmodSync(join(company.dir, 'secrets/real.key'), 0o600);
+  await company.up();
+  assert.equal((await company.hq('down')).code, 0);
+
+  company.write({ models: models('env') }); // no agent's primary model: a remark
+  const warned = await company.up();
+  assert.match(warned.stderr, /HQ_STORY_KEY is not set/);
+});
+
 test("the hub's API: wrong tokens, foreign rights, bodies that are none", async (t) => {
   const company = await Company.open(t, { agents: 2 });
   assert.equal((await company.api('GET', '/v1/status', undefined, null)).status, 401);
