@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "config/finding.h"
 
+struct buf;
 struct err;
 struct expr;
 struct flow_value;
@@ -93,6 +94,13 @@ struct expr_scope {
  * flow_value is null. */
 json_t *expr_eval(const struct expr *expr, const struct expr_scope *scope);
 json_t *flow_value_eval(const struct flow_value *value, const struct expr_scope *scope);
+
+/* A text whose expressions are looked at before they are spliced in: where `guard` says false, what it
+ * put into *instead stands there. `value` is a text. New reference, a string. */
+typedef bool expr_guard(void *ctx, const struct expr *expr, const char *spliced,
+                        struct buf *instead);
+json_t *flow_text_eval(const struct flow_value *value, const struct expr_scope *scope,
+                       expr_guard *guard, void *ctx);
 
 /* null, false, 0, "", [] and {} are not true. */
 bool expr_is_true(const json_t *value);

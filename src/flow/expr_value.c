@@ -330,6 +330,33 @@ json_t *flow_value_eval(const struct flow_value *value, const struct expr_scope 
     return json_null();
 }
 
+json_t *flow_text_eval(const struct flow_value *value, const struct expr_scope *scope,
+                       expr_guard *guard, void *ctx)
+{
+    struct buf text = {0}, spliced = {0}, instead = {0};
+    for (size_t i = 0; i < value->count && text.len <= LIMIT_EXPR_BYTES; i++) {
+        const struct part *part = &value->parts[i];
+        if (!part->expr) {
+            buf_puts(&text, part->text);
+            continue;
+        }
+        json_t *result = expr_eval(part->expr, scope);
+        buf_clear(&spliced);
+        buf_clear(&instead);
+        expr_put_text(&spliced, result);
+        json_decref(result);
+        bool good = guard(ctx, part->expr, buf_text(&spliced), &instead);
+        buf_puts(&text, buf_text(good ? &spliced : &instead));
+    }
+    if (value->kind == VALUE_TEXT)
+        buf_puts(&text, value->parts ? "" : value->text);
+    json_t *whole = json_stringn(buf_text(&text), text.len <= LIMIT_EXPR_BYTES ? text.len : 0);
+    buf_fini(&text);
+    buf_fini(&spliced);
+    buf_fini(&instead);
+    return whole ? whole : json_string("");
+}
+
 /* ---- looks ---- */
 
 static bool is_text_or_more(const struct flow_value *value)

@@ -85,6 +85,8 @@ static void add_command(struct flow_run *run, size_t step, json_t *action)
         free(text);
     }
     json_decref(with);
+    if (run->nodes[step].feedback && !json_object_get(env, "feedback"))
+        json_object_set(env, "feedback", run->nodes[step].feedback);
     json_object_set_new(action, "env", env);
     json_set_text(action, "command", spec->command);
     json_set_text(action, "format", spec->output_is_json ? "json" : "text");
