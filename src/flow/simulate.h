@@ -12,15 +12,18 @@
 
 struct err;
 
-/* What a step answers: called when the interpreter starts it; fills the fact's body (new reference)
- * and how long it takes. Pure where the tests are to be repeatable. */
+/* What a step answers: called when the interpreter starts it. The action has one more member:
+ * "path", the step's name behind those of the sub-workflows around it ("check/cte"). Pure where the
+ * tests are to be repeatable. */
 struct sim_answer {
-    const char *type; /* step.ended approval.decided effect.settled signal.received job.ended */
-    json_t *body;     /* new reference */
-    int64_t after_ms;
+    const char *type; /* step.ended approval.decided effect.settled signal.received job.ended; NULL:
+                       * none: a workflow runs for real, everything else waits for ever */
+    json_t *body;     /* of the fact, without step, round and try; new reference */
+    int64_t after_ms; /* longer than the step's time: it times out, or expires */
 };
 struct sim_world {
-    void (*answer)(void *ctx, const json_t *action, struct sim_answer *answer);
+    /* 0, or -1 with *err, which ends the simulation. */
+    int (*answer)(void *ctx, const json_t *action, struct sim_answer *answer, struct err *err);
     void *ctx;
     uint64_t seed;      /* orders what happens at the same time; 0: in order */
     int64_t started_at; /* virtual, ms */
@@ -32,6 +35,7 @@ struct sim_event {
     const char *type;
     json_t *body;
 };
+struct sim;
 struct sim_result {
     const char *state, *hash;
     json_t *output;           /* borrowed from the result */
@@ -39,13 +43,19 @@ struct sim_result {
     size_t event_count;
     int64_t took_ms; /* virtual */
     struct flow_run *run;
+    struct sim *sim;
 };
 
-/* Runs to the end. 0, or -1 with *err: an illegal step, stuck. sim_free() it also then. */
+/* Runs to the end, sub-workflows, too. 0, or -1 with *err: bad_input, stuck, or what the world
+ * said. sim_free() it also then. */
 int sim_run(const struct flow_bundle *bundle, const char *entry, const json_t *inputs,
             const struct sim_world *world, struct arena *arena, struct sim_result *result,
             struct err *err);
 void sim_free(struct sim_result *result);
+
+/* The run of a sub-workflow by the path of its step ("" is the first run), the newest where it ran
+ * more than once; NULL: it did not run. Borrowed. */
+const struct flow_run *sim_find(const struct sim_result *result, const char *path);
 
 /* Runs a stream of recorded events through a run that was just opened, comparing each decision and
  * its hash. 0, or -1 with *err (code "diverged", "bad_fact") and *at the seq of the event.
