@@ -70,8 +70,8 @@ static void close_run(struct sim_flow *of, json_t *body)
 static void end_run(struct sim_flow *of, const json_t *action)
 {
     const char *state = json_get_text(action, "state", "");
-    json_t *body = ended(of->asked, str_eq(state, "done") ? "done" : "failed",
-                         json_get_text(action, "failure_class", NULL),
+    bool is_done = str_eq(state, "done");
+    json_t *body = ended(of->asked, is_done ? "done" : "failed", is_done ? NULL : state,
                          json_get_text(action, "failure_message", NULL));
     if (json_object_get(action, "output"))
         json_object_set(body, "output", json_object_get(action, "output"));
