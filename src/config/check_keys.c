@@ -23,9 +23,22 @@ struct item {
 
 static void check_item(struct check *check, const struct item *item);
 
+/* A value that could not be read stands in the document as null, and has been refused. */
+static bool was_refused(const struct check *check, const struct item *item, struct place at)
+{
+    for (size_t i = 0; json_is_null(item->value) && i < check->findings->count; i++)
+        if (check->findings->items[i].line == at.line &&
+            check->findings->items[i].column == at.column)
+            return true;
+    return false;
+}
+
 static void refuse(struct check *check, const struct item *item, const char *wants)
 {
     struct place at = yaml_place(check->document, item->pointer);
+    const char *text = json_string_value(item->value);
+    if (was_refused(check, item, at))
+        return;
     if (item->hidden) {
         finding_error(check->findings, at, "%s: this is not %s (the value is not shown)",
                       item->name, wants);
@@ -34,6 +47,8 @@ static void refuse(struct check *check, const struct item *item, const char *wan
         finding_error(check->findings, at, "%s: %s is not %s", item->name,
                       value_shown(item->value, check->arena), wants);
     }
+    if (check->strict && text && strstr(text, "${{"))
+        finding_hint(check->findings, "this is taken as it stands: write it out");
 }
 
 static void refuse_form(struct check *check, const struct item *item)
@@ -286,6 +301,22 @@ static const char *words_or(const char *const *words, struct arena *arena)
     return text;
 }
 
+/* Is a key that is missing there in another spelling? Then that has been said. */
+static bool is_misspelt(struct check *check, const struct item *item, const char *const *missing)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)item->value, name, value) {
+        const struct config_key *key = item->key->keys;
+        while (key->name && strcmp(key->name, name) != 0)
+            key++;
+        const char *near = key->name || !check->strict ? NULL : nearest_key(check, item, name);
+        if (near && str_in(near, missing))
+            return true;
+    }
+    return false;
+}
+
 /* Exactly one of the keys that tell what kind of thing the map is. */
 static void check_one_of(struct check *check, const struct item *item)
 {
@@ -304,7 +335,7 @@ static void check_one_of(struct check *check, const struct item *item)
         }
         first = first ? first : name;
     }
-    if (!first)
+    if (!first && !is_misspelt(check, item, item->key->one_of))
         finding_error(check->findings, yaml_key_place(check->document, item->pointer),
                       "%s: it needs one of %s", item->name, choice);
 }
@@ -318,7 +349,7 @@ static bool stands_alone(struct check *check, const struct item *parent,
         (parent->key->one_of && !has_one_of(parent->value, parent->key->one_of)))
         return false;
     finding_error(check->findings, yaml_key_place(check->document, pointer),
-                  "%s: %s goes only with %s", parent->name, key->name,
+                  "%s: \"%s\" stands only beside %s", parent->name, key->name,
                   words_or(key->beside, check->arena));
     return true;
 }
@@ -328,7 +359,8 @@ static void check_required(struct check *check, const struct item *item)
     for (const struct config_key *key = item->key->keys; key->name; key++) {
         if (!key->required || (check->strict && json_object_get(item->value, key->name)) ||
             has_key(item->value, key->name) ||
-            (key->beside && !has_one_of(item->value, key->beside)))
+            (key->beside && !has_one_of(item->value, key->beside)) ||
+            is_misspelt(check, item, (const char *const[]){key->name, NULL}))
             continue;
         struct place at = yaml_key_place(check->document, item->pointer);
         finding_error(check->findings, at, "%s%s%s is missing", item->name, *item->name ? ": " : "",
@@ -390,11 +422,13 @@ static void check_name(struct check *check, const struct item *item, const char 
     }
 }
 
-static bool is_ascii(const char *text)
+/* The first character beyond ASCII; 0: there is none. */
+static uint32_t first_foreign(const char *text)
 {
-    while (*text && (unsigned char)*text < 0x80)
-        text++;
-    return !*text;
+    uint32_t point = 0;
+    while (*text && point < 0x80)
+        text += str_utf8_next(text, &point);
+    return point < 0x80 ? 0 : point;
 }
 
 /* A name that other parts of the file refer to. */
@@ -407,8 +441,11 @@ static void check_own_name(struct check *check, const struct item *item, const c
                       "%s: \"%s\" is not a name (A-Z, a-z, 0-9, - and _, a "
                       "letter first, at most 64)",
                       item->name, name);
-        if (!is_ascii(name))
-            finding_hint(check->findings, "expressions use it; a title may have any characters");
+        if (first_foreign(name))
+            finding_hint(check->findings,
+                         "U+%04X is none of these; expressions use the name, while a title may "
+                         "have any characters",
+                         (unsigned)first_foreign(name));
     } else if (item->key->reserved && str_in(name, item->key->reserved)) {
         finding_error(check->findings, at, "%s: \"%s\" is a reserved name", item->name, name);
         finding_hint(check->findings, "another one, like %s-1", name);

@@ -4,6 +4,7 @@
 #include <wchar.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "config/finding.h"
 
 enum { SHOWN_WHOLE = 120, SHOWN_BEFORE = 70, SHOWN_AFTER = 50 }; /* code points of a line */
@@ -49,11 +50,26 @@ static void print_caret_line(const char *from, const char *caret, bool cut, stru
     buf_puts(out, "^\n");
 }
 
+/* Control characters, and those that turn the direction of text (Unicode UAX #9). */
+static bool steers(uint32_t point)
+{
+    return (point < ' ' && point != '\t') || (point >= 0x7f && point < 0xa0) || point == 0x61c ||
+           point == 0x200e || point == 0x200f || (point >= 0x202a && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
+}
+
 /* Nothing in a file may steer the terminal. */
 static void put_visible(struct buf *out, const char *from, const char *end)
 {
-    for (; from < end; from++)
-        buf_putc(out, ((unsigned char)*from < ' ' && *from != '\t') || *from == 0x7f ? ' ' : *from);
+    while (from < end) {
+        uint32_t point;
+        size_t len = str_utf8_next(from, &point);
+        if (steers(point))
+            buf_putc(out, ' ');
+        else
+            buf_put(out, from, len);
+        from += len;
+    }
 }
 
 static void print_source(const struct finding *finding, struct buf *out)
@@ -80,8 +96,11 @@ static void print_one(const char *path, const struct finding *finding, struct bu
     buf_putc(out, '\n');
     if (finding->source && *finding->source && finding->column > 0)
         print_source(finding, out);
-    if (finding->hint)
-        buf_printf(out, "  hint: %s\n", finding->hint);
+    if (finding->hint) {
+        buf_puts(out, "  hint: ");
+        put_visible(out, finding->hint, finding->hint + strlen(finding->hint));
+        buf_putc(out, '\n');
+    }
 }
 
 void config_print_findings(const char *path, const struct finding *findings, size_t count,

@@ -351,7 +351,7 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
         [KEY_SCHEMA] = "a JSON Schema (a map), or the file that holds one",
     };
     if (key->kind == KEY_STRING)
-        return arena_printf(arena, "text (at most %lld bytes)", (long long)key->max);
+        return arena_printf(arena, "text (1–%lld bytes)", (long long)key->max);
     if (key->kind == KEY_NUMBER)
         return arena_printf(arena, "a number (%lld–%lld)", (long long)key->min,
                             (long long)key->max);
@@ -366,6 +366,8 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
         return arena_printf(arena, "a time, like 30s, 5m or 2h (%s–%s)",
                             duration_text(key->min, least), duration_text(key->max, most));
     }
+    if (key->kind == KEY_WORD && key->words && key->words[0] && !key->words[1] && !key->later_words)
+        return arena_printf(arena, "%s (the only choice)", key->words[0]);
     if (key->kind == KEY_WORD)
         return arena_printf(arena, "one of %s", join_words(key, arena));
     return texts[key->kind];

@@ -85,7 +85,12 @@ static void report_syntax(struct reader *reader)
                           : place_of(parser->problem_mark);
     finding_error(reader->findings, within_text(reader->findings, at), "this is not YAML: %s%s%s",
                   problem, *context ? " " : "", context);
-    if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
+    const char *line = at.line >= 1 && (size_t)at.line <= reader->findings->line_count
+                           ? reader->findings->lines[at.line - 1]
+                           : "";
+    if (strstr(line, ": ${{"))
+        finding_hint(reader->findings, "put text with ${{ }} into quotes");
+    else if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
         finding_hint(reader->findings, "indent with spaces, not tabs; quote text that starts with "
                                        "a special character");
     else if (strstr(problem, "mapping values are not allowed"))

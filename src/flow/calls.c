@@ -56,6 +56,9 @@ static json_t *read_json(struct flow_bundle_file *file)
         return value;
     if (where && sscanf(where, "(line %d, column %d)", &at.line, &at.column) != 2)
         at = (struct place){0};
+    if (where)
+        err.message[where - err.message - 1] = '\0'; /* the place is shown in front */
+    at.column = at.line && !at.column ? 1 : at.column;
     finding_error(&file->findings, at, "%s", err.message);
     return NULL;
 }
@@ -78,7 +81,8 @@ static void read_schema(struct flow_bundle *bundle, struct flow_bundle_file *fil
     if (file->findings.errors)
         return;
     if (!json_is_object(value))
-        finding_error(&file->findings, (struct place){0}, "a schema is a map of its keywords");
+        finding_error(&file->findings, yaml_place(file->document, ""),
+                      "a schema is a map of its keywords");
     else if (json_schema_check(value, &err) < 0)
         finding_error(&file->findings, place_named(file->document, "", &err), "%s", err.message);
     else

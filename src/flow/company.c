@@ -98,6 +98,8 @@ static void check_by(struct company *company, const struct flow_step *step, cons
         const char *by = step->approve.by[i];
         const char *at = arena_printf(company->compile->arena, "%s/approve/by/%zu", pointer, i);
         const char *name = strchr(by, ':') ? strchr(by, ':') + 1 : by;
+        if (!value_is_decider(by))
+            continue; /* refused */
         if (str_starts(by, "person:"))
             check_known(company, &(struct mention){at, "person", name,
                                                    config->person_count ? company->people : owner});
@@ -112,7 +114,7 @@ static void check_step(struct company *company, const struct flow_step *step, co
     if (step->agent && value_is_id(step->agent))
         check_known(company, &(struct mention){flow_below(compile, pointer, "agent"), "agent",
                                                step->agent, company->agents});
-    if (step->capability)
+    if (step->capability && !strstr(step->capability, "${{"))
         check_known(company, &(struct mention){flow_below(compile, pointer, "capability"),
                                                "agent with the capability", step->capability,
                                                company->capabilities});

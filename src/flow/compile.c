@@ -24,8 +24,8 @@ static void check_input(struct flow_compile *compile, const struct flow_input *i
 {
     const char *at = flow_below(compile, pointer, "enum"), *why;
     if (input->choices && !json_array_size(input->choices)) {
-        finding_error(compile->findings, flow_place(compile, at), "%s: %s is not a list of values",
-                      flow_what(compile, at), value_shown(input->choices, compile->arena));
+        finding_error(compile->findings, flow_place(compile, at),
+                      "%s: it takes a list of at least one value", flow_what(compile, at));
         return;
     }
     struct flow_input free = *input; /* of any choice */

@@ -116,7 +116,7 @@ struct place flow_text_place(const struct flow_compile *compile, const char *poi
 /* pointer/name, in the arena. */
 const char *flow_below(const struct flow_compile *compile, const char *pointer, const char *name);
 
-/* "/steps/fix/with" → "steps.fix.with". */
+/* "/steps/fix/needs/0" → "steps.fix.needs". */
 const char *flow_what(const struct flow_compile *compile, const char *pointer);
 
 #endif

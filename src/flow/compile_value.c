@@ -102,10 +102,20 @@ const char *flow_below(const struct flow_compile *compile, const char *pointer, 
 
 const char *flow_what(const struct flow_compile *compile, const char *pointer)
 {
-    char *what = arena_strdup(compile->arena, pointer + (*pointer == '/'));
-    for (char *at = what; *at; at++)
-        if (*at == '/')
-            *at = '.';
+    char *what = arena_strdup(compile->arena, pointer), *to = what;
+    for (const char *from = pointer + (*pointer == '/'); *from;) {
+        size_t len = strcspn(from, "/");
+        if (strspn(from, "0123456789") != len) { /* not an item of a list */
+            if (to > what)
+                *to++ = '.';
+            for (size_t i = 0; i < len; i++) {
+                bool escaped = from[i] == '~' && (from[i + 1] == '0' || from[i + 1] == '1');
+                *to++ = !escaped ? from[i] : from[++i] == '0' ? '~' : '/';
+            }
+        }
+        from += len + (from[len] == '/');
+    }
+    *to = '\0';
     return what;
 }
 

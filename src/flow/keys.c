@@ -77,7 +77,7 @@ static const struct config_key approve_keys[] = {
     {0}};
 
 static const struct config_key wait_keys[] = {
-    {"for", KEY_DURATION, .min = 1, .max = YEAR, .doc = "A time from when the step starts."},
+    {"for", KEY_DURATION, .min = 0, .max = YEAR, .doc = "A time from when the step starts."},
     {"until", KEY_VALUE, .doc = "A moment: `2026-12-24T08:00:00Z`, also by an expression."},
     {"signal", KEY_NAME, .doc = "The name of a signal (`hq flow signal`, or HTTP)."},
     {0}};
