@@ -69,15 +69,27 @@ static void *waker_main(void *arg)
     return NULL;
 }
 
+void engine_case_go_on(struct engine_case *c)
+{
+    c->engine = engine_open(&c->config, c->ledger, &c->router, &c->err);
+    assert_non_null(c->engine);
+    atomic_store(&c->stopping, false);
+    assert_int_equal(pthread_create(&c->waker, NULL, waker_main, c), 0);
+}
+
+void engine_case_stop(struct engine_case *c)
+{
+    atomic_store(&c->stopping, true);
+    pthread_join(c->waker, NULL);
+    engine_close(c->engine);
+}
+
 static void open_all(struct engine_case *c)
 {
     c->ledger = ledger_open(c->store, &c->err);
     if (!c->ledger)
         fail_msg("%s", c->err.message);
-    c->engine = engine_open(&c->config, c->ledger, &c->router, &c->err);
-    assert_non_null(c->engine);
-    atomic_store(&c->stopping, false);
-    assert_int_equal(pthread_create(&c->waker, NULL, waker_main, c), 0);
+    engine_case_go_on(c);
     for (size_t i = 0; i < 4; i++) {
         struct agent row = {.id = i < 3 ? agents[i].id : RUNNER_AGENT, .nonce = "n"};
         assert_int_equal(apply_one(c, (struct op){.type = OP_REGISTER, .reg = {.agent = &row}}),
@@ -87,9 +99,7 @@ static void open_all(struct engine_case *c)
 
 static void close_all(struct engine_case *c)
 {
-    atomic_store(&c->stopping, true);
-    pthread_join(c->waker, NULL);
-    engine_close(c->engine);
+    engine_case_stop(c);
     ledger_close(c->ledger);
 }
 
@@ -290,6 +300,18 @@ struct run *await_run(struct engine_case *c, const char *run, const char *state)
     }
     fail_msg("run %s is %s (%s), not %s", run, row->state, row->waiting ? row->waiting : "",
              state ? state : "ended");
+    return NULL;
+}
+
+struct run *await_waiting(struct engine_case *c, const char *run, const char *start)
+{
+    struct run *row = NULL;
+    for (int64_t until = time_boot_ms() + WAIT_MS; time_boot_ms() < until; nap()) {
+        row = run_row(c, run);
+        if (row->waiting && str_starts(row->waiting, start))
+            return row;
+    }
+    fail_msg("run %s (%s) waits for %s", run, row->state, row->waiting ? row->waiting : "nothing");
     return NULL;
 }
 

@@ -36,6 +36,9 @@ int engine_teardown(void **state);
 
 /* The engine, or the whole ledger, as after a crash. */
 void engine_case_restart(struct engine_case *c);
+/* The engine alone: the ledger goes on without it. */
+void engine_case_stop(struct engine_case *c);
+void engine_case_go_on(struct engine_case *c);
 
 /* A bundle's text from the text of its one file, "t.yaml", or of two. */
 const char *bundle_of(struct engine_case *c, const char *yaml);
@@ -65,6 +68,8 @@ struct step *step_row(struct engine_case *c, const char *run, const char *path);
 
 /* Waits until the run is in that state (NULL: has ended) and returns its row. */
 struct run *await_run(struct engine_case *c, const char *run, const char *state);
+/* Waits until what the run waits for begins like that. */
+struct run *await_waiting(struct engine_case *c, const char *run, const char *start);
 /* Waits until the step has a row in that state. */
 struct step *await_step(struct engine_case *c, const char *run, const char *path,
                         const char *state);
