@@ -25,13 +25,22 @@ static const struct command_option run_options[] = {
     {0},
 };
 
-static int show_started(const struct invocation *invocation, const json_t *run)
+/* A repeat of a start may meet its run at a gate. */
+static int show_started(struct operator_line *line, const json_t *started)
 {
-    if (invocation->json)
-        output_json(json_pack("{s:O}", "run", run));
-    else
-        puts(json_get_text(run, "id", ""));
-    return flow_waits_for_people(run) ? COMMAND_PERSON : COMMAND_OK;
+    const struct invocation *invocation = line->invocation;
+    json_t *run = NULL;
+    const char *id = json_get_text(started, "id", "");
+    int code = flow_look(line, id, 0, 0, &run);
+    if (code == COMMAND_OK) {
+        code = flow_waits_for_people(run) ? COMMAND_PERSON : COMMAND_OK;
+        if (invocation->json)
+            output_json(json_pack("{s:O}", "run", run));
+        else
+            puts(id);
+    }
+    json_decref(run);
+    return code;
 }
 
 static int wait_for_run(struct operator_line *line, const json_t *started, const struct flow *flow)
@@ -69,7 +78,7 @@ static int run_bundle(const struct invocation *invocation, const struct flow_bun
         struct flow_order order = {bundle, inputs, key};
         code = flow_start(&line, &order, &started);
         if (code == COMMAND_OK)
-            code = invocation_has(invocation, "no-wait") ? show_started(invocation, started)
+            code = invocation_has(invocation, "no-wait") ? show_started(&line, started)
                                                          : wait_for_run(&line, started, flow);
         operator_close(&line);
     }
