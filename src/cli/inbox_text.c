@@ -51,6 +51,13 @@ static const char *waits_for(const json_t *item, struct arena *arena)
     return *text ? text : "somebody else";
 }
 
+/* "changes_requested" is too long for a column. */
+static const char *state_word(const json_t *item)
+{
+    const char *state = json_get_text(item, "state", "");
+    return str_eq(state, "changes_requested") ? "changes asked" : state;
+}
+
 static const char *short_principal(const char *principal)
 {
     const char *colon = strchr(principal, ':');
@@ -77,9 +84,8 @@ static void put_row(const json_t *item, bool states, const struct inbox_look *lo
     struct arena arena = {0};
     int64_t expires = time_of(item, "expires_at");
     bool pending = str_eq(json_get_text(item, "state", ""), "pending");
-    const char *cells[] = {json_get_text(item, "id", "?"),
-                           short_principal(json_get_text(item, "requester", "?")),
-                           pending ? waits_for(item, &arena) : json_get_text(item, "state", "")};
+    const char *cells[] = {json_get_text(item, "id", "?"), json_get_text(item, "asked_by", "?"),
+                           pending ? waits_for(item, &arena) : state_word(item)};
     static const int widths[] = {ID_COLUMNS, FROM_COLUMNS, FOR_COLUMNS};
     (void)states;
     for (size_t i = 0; i < 3; i++) {
@@ -115,10 +121,31 @@ struct page {
     struct buf *out;
 };
 
+/* Bytes of the first words that fit into `room` columns; at least one word. */
+static size_t fitting(const char *text, int room)
+{
+    size_t best = 0;
+    for (size_t len = 0;; len++) {
+        bool ends = text[len] == ' ' || text[len] == '\0';
+        if (ends && best > 0 && (int)len > room)
+            return best;
+        if (ends)
+            best = len;
+        if (text[len] == '\0')
+            return best;
+    }
+}
+
+/* The text behind its label, folded where the line is full. */
 static void put_line(struct page *page, const char *label, const char *text)
 {
-    if (!str_is_empty(text))
-        buf_printf(page->out, "%-*s %s\n", LABEL_COLUMNS, label, text);
+    int room = page->look->columns - LABEL_COLUMNS - 1;
+    while (!str_is_empty(text)) {
+        size_t len = fitting(text, room);
+        buf_printf(page->out, "%-*s %.*s\n", LABEL_COLUMNS, label, (int)len, text);
+        text += len + strspn(text + len, " ");
+        label = "";
+    }
 }
 
 static const char *span(int64_t ms, struct arena *arena)
@@ -143,7 +170,7 @@ static void put_head(struct page *page)
         kind = str_eq(kind, kinds[i][0]) ? kinds[i][1] : kind;
     bool pending = str_eq(state, "pending");
     buf_printf(page->out, "%s  %s, %s%s\n", text_of(page, "id"), kind, pending ? "waits for " : "",
-               pending ? waits_for(page->item, page->arena) : state);
+               pending ? waits_for(page->item, page->arena) : state_word(page->item));
     struct buf title = {0};
     inbox_put_foreign(&title, json_get_text(page->item, "title", ""), "");
     title.len -= title.len > 0;
@@ -151,8 +178,7 @@ static void put_head(struct page *page)
     buf_fini(&title);
     put_line(
         page, "asked by",
-        arena_printf(page->arena, "%s, %s ago",
-                     short_principal(json_get_text(page->item, "requester", "?")),
+        arena_printf(page->arena, "%s, %s ago", json_get_text(page->item, "asked_by", "?"),
                      span(page->look->now_ms - time_of(page->item, "created_at"), page->arena)));
 }
 
@@ -205,8 +231,9 @@ static void put_options(struct page *page)
 /* The bytes that are decided on, taken apart; whoever wants them as they are asks for --raw. */
 static void put_subject(struct page *page)
 {
-    static const char *const own[] = {"title", "show", "by",   "options",
-                                      "agent", "task", "form", NULL};
+    static const char *const own[] = {
+        "title", "show", "by",   "options", "agent",     "task",     "form",   "rerun",
+        "round", "run",  "step", "votes",   "four_eyes", "workflow", "effect", NULL};
     const char *text = json_get_text(page->item, "subject", ""), *name;
     json_t *subject = json_loads(text, 0, NULL), *value;
     const char *hash = json_get_text(page->item, "subject_hash", "");
@@ -217,12 +244,29 @@ static void put_subject(struct page *page)
         put_part(page, "what is decided", json_object_get(subject, "show"));
         json_object_foreach (subject, name, value)
             if (!str_in(name, own))
-                put_part(page, name, value);
+                put_part(page, str_eq(name, "feedback") ? "asked for last time" : name, value);
     }
     json_decref(subject);
     put_options(page);
     put_part(page, "the answer must fit", json_object_get(page->item, "form"));
-    put_line(page, "bytes", arena_printf(page->arena, "%zu, sha256 %s", strlen(text), hash));
+    put_line(page, "sha256", hash);
+}
+
+/* "role:lead, person:ceo; 2 votes; not who started it". */
+static void put_who(struct page *page)
+{
+    size_t i;
+    const json_t *word;
+    const char *text = "";
+    int64_t quorum = json_get_int(page->item, "quorum", 1);
+    json_array_foreach (json_object_get(page->item, "deciders"), i, word)
+        text = arena_printf(page->arena, "%s%s%s", text, *text ? ", " : "",
+                            json_string_value(word) ? json_string_value(word) : "?");
+    put_line(
+        page, "who may",
+        arena_printf(page->arena, "%s%s%s", *text ? text : "anybody of the people",
+                     quorum > 1 ? arena_printf(page->arena, "; %lld votes", (long long)quorum) : "",
+                     json_get_bool(page->item, "four_eyes", false) ? "; not who started it" : ""));
 }
 
 static void put_votes(struct page *page)
@@ -286,6 +330,7 @@ void inbox_print_item(const json_t *item, const struct inbox_look *look, struct 
     struct page page = {item, look, arena, out};
     put_head(&page);
     put_origin(&page);
+    put_who(&page);
     put_subject(&page);
     put_votes(&page);
     if (str_eq(json_get_text(item, "state", ""), "pending"))

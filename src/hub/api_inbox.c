@@ -68,6 +68,15 @@ static int add_votes(struct hub *hub, const struct approval *approval, json_t *i
     return 0;
 }
 
+/* "lea", "auditor": as people call them. */
+static const char *asker_of(const struct config *config, const char *requester, struct arena *arena)
+{
+    const char *const *roles;
+    const char *person = config_person_of(config, requester, &roles);
+    const char *colon = requester ? strchr(requester, ':') : NULL;
+    return person ? arena_strdup(arena, person) : colon ? colon + 1 : requester;
+}
+
 /* What every look at an item shows; whether the caller may have a say comes along. NULL with *err.
  */
 static json_t *short_item(struct hub *hub, const struct http_request *request,
@@ -81,6 +90,7 @@ static json_t *short_item(struct hub *hub, const struct http_request *request,
     json_set_text(item, "step", approval->path);
     json_object_del(item, "path");
     json_object_set_new(item, "yours", json_boolean(decider_may(hub->config, &decider, approval)));
+    json_set_text(item, "asked_by", asker_of(hub->config, approval->requester, arena));
     if (approval->decided_by)
         json_set_text(item, "decided_by", decider_names(approval->decided_by, arena));
     json_object_set_new(item, "votes", json_integer(0));
