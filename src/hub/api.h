@@ -14,6 +14,7 @@ struct auth_throttle;
 struct chronicle;
 struct courier;
 struct engine;
+struct jobs;
 struct track;
 
 struct hub {
@@ -29,6 +30,7 @@ struct hub {
     struct courier *courier;
     struct chronicle *chronicle;
     struct engine *engine;
+    struct jobs *jobs; /* NULL: the company has no job bridge */
 };
 
 extern const struct http_route hub_routes[];
@@ -176,6 +178,9 @@ enum http_verdict api_blob_get(void *, struct http_request *, struct http_respon
 enum http_verdict api_inbox_list(void *, struct http_request *, struct http_response *);
 enum http_verdict api_inbox_get(void *, struct http_request *, struct http_response *);
 enum http_verdict api_inbox_post(void *, struct http_request *, struct http_response *);
+enum http_verdict api_job_list(void *, struct http_request *, struct http_response *);
+enum http_verdict api_job_get(void *, struct http_request *, struct http_response *);
+enum http_verdict api_job_post(void *, struct http_request *, struct http_response *);
 enum http_verdict api_status(void *, struct http_request *, struct http_response *);
 enum http_verdict api_agents(void *, struct http_request *, struct http_response *);
 enum http_verdict api_check(void *, struct http_request *, struct http_response *);

@@ -17,6 +17,7 @@
 #include "hub/courier.h"
 #include "hub/engine_router.h"
 #include "hub/hub.h"
+#include "hub/jobs.h"
 #include "hub/track.h"
 #include "ledger/store.h"
 #include "net/auth_throttle.h"
@@ -40,6 +41,8 @@ static void wake(struct hub *hub, const char *key)
         chronicle_wake(hub->chronicle);
     if (!key || str_starts(key, "run:"))
         engine_wake(hub->engine, key ? key + strlen("run:") : NULL);
+    if (!key || str_eq(key, "jobs"))
+        jobs_wake(hub->jobs);
 }
 
 static void *wake_loop(void *arg)
@@ -159,7 +162,8 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     hub->chronicle = chronicle_open(config, hub->ledger);
     const struct engine_router router = engine_router_of(hub);
     hub->engine = hub->courier ? engine_open(config, hub->ledger, &router, err) : NULL;
-    if (!hub->engine || serve(hub, err) < 0 || start_waker(hub, err) < 0)
+    if (!hub->engine || jobs_open(config, hub->ledger, &hub->jobs, err) < 0 ||
+        serve(hub, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
 fail:
@@ -190,6 +194,7 @@ void hub_close(struct hub *hub)
     atomic_store(&hub->waker->stopping, true);
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
+    jobs_close(hub->jobs);
     chronicle_close(hub->chronicle);
     courier_close(hub->courier);
     if (hub->server)
