@@ -96,7 +96,7 @@ static const char *words_of(const struct story *story, const char *name, const j
     if (str_eq(state, "done") && spec && spec->kind == FLOW_APPROVE)
         return arena_printf(arena, "%s: approved", title);
     if (str_eq(state, "done"))
-        return arena_printf(arena, "%s: %s", title, gist(json_object_get(step, "output"), arena));
+        return gist(json_object_get(step, "output"), arena);
     return arena_printf(arena, "%s: %s", title, flow_step_words(step, arena));
 }
 
@@ -159,8 +159,7 @@ static void kill_victim(struct story *story)
     story->killed = info.pid;
     story->killed_at = time_boot_ms();
     demo_line(&demo->tell, "failed", VICTIM,
-              arena_printf(demo->invocation->arena,
-                           "killed in the middle of its work: kill -9 %d, by this demo",
+              arena_printf(demo->invocation->arena, "killed in the middle of its work: kill -9 %d",
                            (int)info.pid));
     demo_event(&demo->tell, "killed",
                json_pack("{s:s,s:I}", "agent", VICTIM, "pid", (json_int_t)info.pid));
@@ -177,9 +176,7 @@ static void await_victim(struct story *story)
     int64_t took = time_boot_ms() - story->killed_at;
     story->crash = MISHAP_OVER;
     demo_line(&demo->tell, "running", VICTIM,
-              arena_printf(demo->invocation->arena,
-                           "is back after %.1f s as pid %d and goes on with the same task; nothing "
-                           "was lost",
+              arena_printf(demo->invocation->arena, "back after %.1f s as pid %d; nothing was lost",
                            (double)took / 1000, (int)info.pid));
     demo_event(&demo->tell, "back",
                json_pack("{s:s,s:I,s:I}", "agent", VICTIM, "pid", (json_int_t)info.pid, "after_ms",
@@ -226,8 +223,8 @@ static void watch_limited(struct story *story)
         story->limit = MISHAP_NOW;
         demo_line(&demo->tell, "waiting", LIMITED,
                   arena_printf(demo->invocation->arena,
-                               "rate limit: the provider said 429, again in %.1f s. The task "
-                               "waits as a row, no thread does",
+                               "rate limit: 429, again in %.1f s. The task waits as a row on disk, "
+                               "no thread does",
                                left > 0 ? (double)left / 1000 : 0.0));
         demo_event(
             &demo->tell, "rate_limit",

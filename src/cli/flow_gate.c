@@ -78,6 +78,8 @@ void flow_gate_teach(const json_t *item, const char *hq, FILE *out)
     fprintf(out,
             "    %s inbox show %s\n    %s inbox approve %s\n    %s inbox reject %s -m \"why\"\n",
             hq, id, hq, id, hq, id);
+    if (json_get_text(item, "rerun", NULL))
+        fprintf(out, "    %s inbox changes %s -m \"what\"\n", hq, id);
     fflush(out);
 }
 

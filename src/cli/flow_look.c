@@ -109,7 +109,11 @@ const char *flow_step_words(const json_t *step, struct arena *arena)
         words =
             arena_printf(arena, "%s: %s (%s)", words, json_get_text(failure, "message", ""), class);
     else if (reason)
-        words = arena_printf(arena, "%s%s%s", words, *words ? ": " : "", reason);
+        words = arena_printf(arena, "%s%s%s", words,
+                             str_eq(state, "waiting") ? " for "
+                             : *words                 ? ": "
+                                                      : "",
+                             reason);
     if (tries > 1)
         words = arena_printf(arena, "%s, try %d", words, (int)tries);
     return round > 0 ? arena_printf(arena, "%s, round %d", words, (int)round + 1) : words;
