@@ -2,7 +2,8 @@
 // once, by a person, and by nobody else.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -190,6 +191,23 @@ test('everything is killed while the question waits; then it is answered', async
   assert.equal(calls.find((call) => call.name === 'ask_human').response.text, answer);
   assert.equal(readFileSync(join(company.workspace('manager'), 'both.txt'), 'utf8'), 'mirror\n', 'what stood beside it ran once');
   assert.equal((await inbox(company, '--all')).length, 1);
+  await company.check();
+});
+
+test('a gateway and a hub that die around the question and the answer: asked once, answered once', async (t) => {
+  const points = ['gateway-manager/turn.ask.before', 'gateway-manager/turn.ask.after', 'hub/hub.decide.before', 'hub/hub.decide.after'];
+  const crashDir = mkdtempSync(join(tmpdir(), 'hq-crash-'));
+  t.after(() => rmSync(crashDir, { recursive: true, force: true }));
+  const company = await open(t, { env: { HQ_CRASH_DIR: crashDir, HQ_CRASH_AT: points.map((site) => `${site}#1`).join(',') } });
+  const id = await asked(company, 'free:mirror');
+  const item = await waiting(company, id);
+  const said = await company.hq('inbox', 'answer', item.id, 'green');
+  assert.equal(said.code, 0, said.stderr);
+  assert.equal(await ended(company, id), 'told: green');
+  assert.equal((await inbox(company, '--all')).length, 1);
+  assert.equal((await company.task(id)).task.tries, 0);
+  const passed = readFileSync(join(crashDir, 'points'), 'utf8');
+  for (const point of points) assert.ok(passed.includes(point), point);
   await company.check();
 });
 

@@ -41,7 +41,7 @@ async function open(t, approve) {
 
 async function start(company, what = 'report') {
   const { code, stdout, stderr } = await company.hq('flow', 'run', 'release', '-i', `what=${what}`, '--no-wait', '--json');
-  assert.equal(code, 0, stderr);
+  assert.ok(code === 0 || code === 6, stderr); // 6: it waits for a person already
   return JSON.parse(stdout).run.id;
 }
 
