@@ -17,7 +17,7 @@ enum { HASH_LEAST = 8 /* digits of --hash: fewer are met by chance */ };
 static const struct command_option approve_options[] = {
     {"message", 'm', "TEXT", "a remark that goes with it"},
     {"answer", 0, "JSON|-", "what the item's form asks for"},
-    {"hash", 0, "SHA256", "decide only on these bytes (hq inbox show prints it; 8 digits do)"},
+    {"hash", 0, "SHA256", "decide only on these bytes (8 digits of it do)"},
     {"as", 0, "PERSON", "in this person's name"},
     {0},
 };

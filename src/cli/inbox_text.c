@@ -9,7 +9,13 @@
 #include "cli/figures.h"
 #include "cli/inbox_text.h"
 
-enum { ID_COLUMNS = 11, FROM_COLUMNS = 14, FOR_COLUMNS = 14, AGE_COLUMNS = 7, LABEL_COLUMNS = 11 };
+enum {
+    ID_COLUMNS = 10,
+    FROM_COLUMNS = 12,
+    FOR_COLUMNS = 13, /* "changes asked" */
+    AGE_COLUMNS = 7,
+    LABEL_COLUMNS = 11,
+};
 
 /* Controls but tab, and the marks that reorder text (Unicode TR 9). */
 static bool is_harmful(uint32_t code)
@@ -160,6 +166,15 @@ static const char *text_of(struct page *page, const char *key)
     return json_get_text(page->item, key, NULL);
 }
 
+static void put_title(struct page *page)
+{
+    struct buf title = {0};
+    inbox_put_foreign(&title, json_get_text(page->item, "title", ""), "");
+    title.len -= title.len > 0;
+    put_line(page, "title", arena_memdup(page->arena, buf_text(&title), title.len));
+    buf_fini(&title);
+}
+
 static void put_head(struct page *page)
 {
     static const char *const kinds[][2] = {{"gate", "a gate of a workflow"},
@@ -171,11 +186,8 @@ static void put_head(struct page *page)
     bool pending = str_eq(state, "pending");
     buf_printf(page->out, "%s  %s, %s%s\n", text_of(page, "id"), kind, pending ? "waits for " : "",
                pending ? waits_for(page->item, page->arena) : state_word(page->item));
-    struct buf title = {0};
-    inbox_put_foreign(&title, json_get_text(page->item, "title", ""), "");
-    title.len -= title.len > 0;
-    put_line(page, "title", arena_memdup(page->arena, buf_text(&title), title.len));
-    buf_fini(&title);
+    if (!str_eq(text_of(page, "kind"), "question"))
+        put_title(page);
     put_line(
         page, "asked by",
         arena_printf(page->arena, "%s, %s ago", json_get_text(page->item, "asked_by", "?"),
@@ -237,11 +249,13 @@ static void put_subject(struct page *page)
     const char *text = json_get_text(page->item, "subject", ""), *name;
     json_t *subject = json_loads(text, 0, NULL), *value;
     const char *hash = json_get_text(page->item, "subject_hash", "");
+    bool question = str_eq(text_of(page, "kind"), "question");
+    const char *label = question ? "what is asked" : "what is decided";
     if (!json_is_object(subject)) {
-        buf_puts(page->out, "what is decided:\n");
+        buf_printf(page->out, "%s:\n", label);
         inbox_put_foreign(page->out, text, "    ");
     } else {
-        put_part(page, "what is decided", json_object_get(subject, "show"));
+        put_part(page, label, json_object_get(subject, "show"));
         json_object_foreach (subject, name, value)
             if (!str_in(name, own))
                 put_part(page, str_eq(name, "feedback") ? "asked for last time" : name, value);
@@ -302,7 +316,7 @@ static void put_end(struct page *page)
 /* What each word will cause, and how to say it. */
 static void put_ways(struct page *page)
 {
-    static const char *const words[] = {"approve", "reject", "changes", "answer"};
+    static const char *const words[] = {"approve", "answer", "changes", "reject"};
     const json_t *causes = json_object_get(page->item, "causes");
     const char *id = json_get_text(page->item, "id", "");
     int64_t expires = time_of(page->item, "expires_at");

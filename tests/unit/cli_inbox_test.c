@@ -38,9 +38,9 @@ static void lists_fit_eighty_columns(void **state)
     inbox_print_list(items, false, &look, &out);
     assert_string_equal(
         buf_text(&out),
-        "ITEM        FROM           WAITS FOR      AGE     EXPIRES WHAT\n"
-        "g-7k2mabcd  auditor        you            9m00s   23h51m  Which of the three ma…\n"
-        "g-3d4e5f6g  operator       lead, ceo      10s     -       release\n");
+        "ITEM       FROM         WAITS FOR     AGE     EXPIRES WHAT\n"
+        "g-7k2mabcd auditor      you           9m00s   23h51m  Which of the three materi…\n"
+        "g-3d4e5f6g operator     lead, ceo     10s     -       release\n");
     json_decref(items);
     buf_fini(&out);
 }
