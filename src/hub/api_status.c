@@ -246,11 +246,25 @@ static int add_inbox(const struct look *look, json_t *answer, struct err *err)
     return 0;
 }
 
+/* Runs of workflows that are open, and how many of them wait for people, time, signals or jobs. */
+static int add_runs(const struct look *look, json_t *answer, struct err *err)
+{
+    struct ledger *ledger = look->hub->ledger;
+    int64_t running = 0, waiting = 0;
+    if (ledger_count_runs(ledger, RUN_RUNNING, &running, err) < 0 ||
+        ledger_count_runs(ledger, RUN_WAITING, &waiting, err) < 0)
+        return -1;
+    json_object_set_new(answer, "runs",
+                        json_pack("{s:I,s:I}", "open", (json_int_t)(running + waiting), "waiting",
+                                  (json_int_t)waiting));
+    return 0;
+}
+
 enum http_verdict api_status(void *ctx, struct http_request *request,
                              struct http_response *response)
 {
     static int (*const parts[])(const struct look *, json_t *, struct err *) = {
-        add_agents, add_held, add_budget, add_chains, add_inbox};
+        add_agents, add_held, add_budget, add_chains, add_inbox, add_runs};
     struct hub *hub = ctx;
     struct err err;
     char started[TIME_TEXT];

@@ -388,6 +388,9 @@ struct ledger_counts {
 int ledger_count(struct ledger *ledger, const char *agent, struct ledger_counts *counts,
                  struct err *err);
 
+/* How many runs are in the state, sub-workflows' runs too; from an index. */
+int ledger_count_runs(struct ledger *ledger, const char *state, int64_t *count, struct err *err);
+
 /* Signs of life and progress kept by extend: ms since the agent was last heard (-1: never), and the
  * note of a task ("" when none). */
 int64_t ledger_agent_seen_ms(struct ledger *ledger, const char *agent);

@@ -369,6 +369,16 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
     return read_scan(ledger, &scan, arena, rows, count, err);
 }
 
+int ledger_count_runs(struct ledger *ledger, const char *state, int64_t *count, struct err *err)
+{
+    const struct scan scan = scan_runs(NULL, state, 0);
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    int rc = ledger->store->ops->count(ledger->store, &scan, count, err);
+    read_end(ledger);
+    return rc == STORE_OK ? 0 : -1;
+}
+
 int ledger_count(struct ledger *ledger, const char *agent, struct ledger_counts *counts,
                  struct err *err)
 {
