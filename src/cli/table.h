@@ -15,6 +15,8 @@ extern const struct command command_task_artefact, command_task_cancel, command_
     command_task_show, command_task_tree, command_task_wait, command_task_watch;
 extern const struct command command_inbox_answer, command_inbox_approve, command_inbox_changes,
     command_inbox_list, command_inbox_reject, command_inbox_show;
+extern const struct command command_flow_check, command_flow_graph, command_flow_list,
+    command_flow_plan;
 extern const struct command command_flow_cancel, command_flow_retry, command_flow_run,
     command_flow_runs, command_flow_show, command_flow_signal, command_flow_watch;
 extern const struct command command_usage;

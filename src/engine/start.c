@@ -15,8 +15,7 @@
 #include "flow/bundle.h"
 
 enum { NESTING = 16 /* sub-workflows in sub-workflows; deeper ones count as this */ };
-static const int64_t WALL_MS =
-    INT64_C(31) * 24 * 3600 * 1000; /* every step has a time of its own */
+static const int64_t WALL_MS = FLOW_WALL_MS; /* every step has a time of its own */
 
 struct starting {
     struct engine *engine;

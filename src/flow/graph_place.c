@@ -168,6 +168,19 @@ static void pack_left(struct graph_layer *layer)
     }
 }
 
+/* Nothing stands further right than it must. */
+static void move_left(struct graph_picture *picture)
+{
+    int least = picture->look->width;
+    for (size_t at = 0; at < picture->count; at++)
+        for (size_t i = 0; i < picture->layers[at].count; i++)
+            if (picture->layers[at].lanes[i].x < least)
+                least = picture->layers[at].lanes[i].x;
+    for (size_t at = 0; at < picture->count; at++)
+        for (size_t i = 0; i < picture->layers[at].count; i++)
+            picture->layers[at].lanes[i].x -= least;
+}
+
 bool graph_place(struct graph_picture *picture)
 {
     int most = picture->look->width - 2;
@@ -180,5 +193,6 @@ bool graph_place(struct graph_picture *picture)
     for (int sweep = 0; sweep < 3; sweep++)
         for (size_t i = 1; i < picture->count; i++)
             shift_layer(picture, sweep % 2 ? picture->count - 1 - i : i, sweep % 2 == 0);
+    move_left(picture);
     return true;
 }

@@ -102,6 +102,9 @@ struct flow {
                                                    * LIMIT_FLOW_LIVE */
 };
 
+/* The time that a run may take whose file has no budget.wall. */
+#define FLOW_WALL_MS (INT64_C(31) * 24 * 3600 * 1000)
+
 /* Index of the step of that name, or -1. */
 int64_t flow_step_index(const struct flow *flow, const char *id);
 

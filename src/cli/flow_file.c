@@ -1,0 +1,157 @@
+/* Reads workflows for commands that need no hub. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/flow_file.h"
+#include "cli/output.h"
+#include "config/config.h"
+#include "flow/bundle.h"
+
+const char *flow_shown_path(const char *path, struct arena *arena)
+{
+    char *cwd = getcwd(NULL, 0);
+    size_t len = cwd ? strlen(cwd) : 0;
+    bool below = len > 1 && strncmp(path, cwd, len) == 0 && path[len] == '/';
+    free(cwd);
+    return below ? arena_strdup(arena, path + len + 1) : path;
+}
+
+/* ---- the company ---- */
+
+/* hq.yaml in the folder of `file` or above it; NULL: none. */
+static char *config_above(const char *file, struct arena *arena)
+{
+    char *real = realpath(file, NULL);
+    char *at = real ? arena_strdup(arena, real) : NULL;
+    free(real);
+    for (char *slash; at && (slash = strrchr(at, '/'));) {
+        *slash = '\0';
+        char *path = arena_printf(arena, "%s/hq.yaml", at);
+        if (access(path, F_OK) == 0)
+            return path;
+    }
+    return NULL;
+}
+
+static bool is_named(const struct invocation *invocation)
+{
+    return invocation->dir || !str_is_empty(getenv("HQ_DIR"));
+}
+
+int flow_company(const struct invocation *invocation, const char *file, struct config **config)
+{
+    static const char unseen[] = "agents, capabilities, webhooks and people were not looked at";
+    struct err err = {0};
+    struct finding *findings;
+    size_t count;
+    char *path = NULL;
+    *config = NULL;
+    if (file && strchr(file, '/') && !is_named(invocation))
+        path = config_above(file, invocation->arena);
+    if (!path)
+        path = config_find(invocation->dir, invocation->arena, &err);
+    if (!path && is_named(invocation))
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    if (path)
+        *config = config_load(path, invocation->state, invocation->arena, &findings, &count);
+    if (!path)
+        output_note(invocation, "no company here (hq.yaml): %s", unseen);
+    else if (!*config)
+        output_note(invocation, "%s has errors (hq config validate): %s",
+                    flow_shown_path(path, invocation->arena), unseen);
+    return COMMAND_OK;
+}
+
+/* ---- the workflow ---- */
+
+struct flow_bundle *flow_open(const struct invocation *invocation, const struct config *config,
+                              const char *name, struct err *err)
+{
+    const char *path =
+        flow_find(config ? config->workflows : "workflows", name, invocation->arena, err);
+    return path ? flow_bundle_read(path, config) : NULL;
+}
+
+static json_t *finding_json(const struct finding *finding)
+{
+    json_t *object = json_object();
+    json_set_text(object, "level", finding->is_error ? "error" : "warning");
+    json_object_set_new(object, "line", json_integer(finding->line));
+    json_object_set_new(object, "column", json_integer(finding->column));
+    json_set_text(object, "message", finding->message);
+    json_set_text(object, "hint", finding->hint);
+    return object;
+}
+
+json_t *flow_reports_json(const struct flow_bundle *bundle)
+{
+    const struct flow_report *reports;
+    size_t count = flow_bundle_reports(bundle, &reports);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *report = json_object(), *findings = json_array();
+        for (size_t n = 0; n < reports[i].count; n++)
+            json_array_append_new(findings, finding_json(&reports[i].items[n]));
+        json_set_text(report, "path", reports[i].path);
+        json_object_set_new(report, "findings", findings);
+        json_array_append_new(list, report);
+    }
+    return list;
+}
+
+void flow_print_reports(const struct flow_bundle *bundle, struct arena *arena, struct buf *out)
+{
+    const struct flow_report *reports;
+    size_t count = flow_bundle_reports(bundle, &reports);
+    for (size_t i = 0; i < count; i++)
+        config_print_findings(flow_shown_path(reports[i].path, arena), reports[i].items,
+                              reports[i].count, out);
+}
+
+static int fail_wrong(const struct invocation *invocation, const struct flow_bundle *bundle,
+                      const char *name)
+{
+    struct buf out = {0};
+    size_t errors = flow_bundle_errors(bundle);
+    if (invocation->json) {
+        json_t *error =
+            json_pack("{s:s,s:o}", "code", "bad_workflow", "reports", flow_reports_json(bundle));
+        json_set_text(error, "message",
+                      arena_printf(invocation->arena, "%s has %zu error%s", name, errors,
+                                   errors == 1 ? "" : "s"));
+        output_json(json_pack("{s:b,s:o}", "ok", 0, "error", error));
+        return COMMAND_USAGE;
+    }
+    flow_print_reports(bundle, invocation->arena, &out);
+    fputs(buf_text(&out), stderr);
+    buf_fini(&out);
+    return COMMAND_USAGE;
+}
+
+int flow_open_right(const struct invocation *invocation, const char *name, struct config **config,
+                    struct flow_bundle **bundle)
+{
+    struct err err = {0};
+    *bundle = NULL;
+    int code = flow_company(invocation, name, config);
+    if (code != COMMAND_OK)
+        return code;
+    *bundle = flow_open(invocation, *config, name, &err);
+    if (*bundle && flow_bundle_errors(*bundle) == 0)
+        return COMMAND_OK;
+    code = *bundle ? fail_wrong(invocation, *bundle, name)
+                   : output_fail(invocation, COMMAND_USAGE, &err);
+    if (*bundle)
+        flow_bundle_close(*bundle);
+    config_free(*config);
+    *bundle = NULL;
+    *config = NULL;
+    return code;
+}
