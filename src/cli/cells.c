@@ -1,5 +1,6 @@
 /* Counts code points and cuts between them. */
 #include "cli/cells.h"
+#include "base/str.h"
 
 int cell_width(const char *text)
 {
@@ -24,12 +25,33 @@ static int fit(const char *text, int columns)
     return at;
 }
 
+bool cell_is_harmful(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200e && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+/* Names of folders need not be UTF-8: broken sequences are left to the terminal. */
+static bool is_harmful(const char *text, size_t len)
+{
+    uint32_t code;
+    if (!str_is_utf8(text, len))
+        return false;
+    str_utf8_next(text, &code);
+    return cell_is_harmful(code);
+}
+
 void cell_put(struct buf *out, const char *text, int columns, bool utf8)
 {
     int wide = cell_width(text);
     int bytes = columns > 0 ? fit(text, wide > columns ? columns - 1 : columns) : 0;
-    for (int i = 0; i < bytes; i++)
-        buf_putc(out, (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i]);
+    for (int at = 0, next; at < bytes; at = next) {
+        next = at + fit(text + at, 1);
+        if (is_harmful(text + at, (size_t)(next - at)))
+            buf_putc(out, ' ');
+        else
+            buf_put(out, text + at, (size_t)(next - at));
+    }
     if (wide > columns && columns > 0)
         buf_puts(out, utf8 ? "…" : "~");
     for (; wide < columns; wide++)

@@ -17,14 +17,6 @@ enum {
     LABEL_COLUMNS = 11,
 };
 
-/* Controls but tab, and the marks that reorder text (Unicode TR 9). */
-static bool is_harmful(uint32_t code)
-{
-    return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0) ||
-           (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
-}
-
 void inbox_put_foreign(struct buf *out, const char *text, const char *margin)
 {
     buf_puts(out, margin);
@@ -33,7 +25,7 @@ void inbox_put_foreign(struct buf *out, const char *text, const char *margin)
         size_t len = str_utf8_next(text, &code);
         if (code == '\n' && text[1])
             buf_printf(out, "\n%s", margin);
-        else if (is_harmful(code) && code != '\n')
+        else if (cell_is_harmful(code) && code != '\n' && code != '\t')
             buf_puts(out, "\uFFFD");
         else if (code != '\n')
             buf_put(out, text, len);

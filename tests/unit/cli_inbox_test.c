@@ -28,7 +28,8 @@ static void lists_fit_eighty_columns(void **state)
     assert_true(time_parse_rfc3339("2026-11-22T12:00:00Z", &look.now_ms));
     json_t *items = json_loads(
         "[{\"id\":\"g-7k2mabcd\",\"kind\":\"question\",\"asked_by\":\"auditor\",\"title\":"
-        "\"Which of the three materials shall be taken for the mirror's support?\",\"yours\":true,"
+        "\"Which of the three materials shall be \\u202etaken for the mirror's "
+        "support?\",\"yours\":true,"
         "\"state\":\"pending\",\"created_at\":\"2026-11-22T11:51:00Z\",\"expires_at\":"
         "\"2026-11-23T11:51:00Z\"},"
         "{\"id\":\"g-3d4e5f6g\",\"kind\":\"gate\",\"asked_by\":\"operator\",\"title\":\"release\","
