@@ -19,6 +19,8 @@ const script = [
   { when: { user: '/short:([a-z0-9]+)/', step: 0 }, call: question({ expires: '1s' }) },
   { when: { user: '/nobody:([a-z0-9]+)/', step: 0 }, call: question({ to: 'person:nobody' }) },
   { when: { user: '/both:([a-z0-9]+)/', step: 0 }, call: [...question(), { tool: 'exec', with: { command: 'echo {{1}} >> both.txt; echo done' } }] },
+  { when: { user: '/chain:([a-z0-9]+)/', step: 0 }, call: [{ tool: 'delegate', with: { agent: 'tech-lead', instruction: 'free:{{1}}' } }] },
+  { when: { tool: ['delegate'] }, say: 'heard of it' },
   { when: { tool: ['ask_human'] }, say: 'told: {{tool_result}}' },
   ...rules,
 ];
@@ -146,6 +148,18 @@ test('only who is asked may answer, and of two who answer at once one is first',
   const loser = both.find((one) => one.code === 1);
   assert.match(loser.stderr, new RegExp(`Already decided: answered by ${winner}, \\d\\d:\\d\\d, via cli`));
   assert.equal(await ended(company, id), `told: from ${winner}`);
+  await company.check();
+});
+
+test('a chain of agents that wait ends in a person', async (t) => {
+  const company = await open(t, { agents: 2, tools: { allow: ['delegate', 'ask_human'] }, change: (config) => (config.agents.manager.delegates = ['*']) });
+  const id = await asked(company, 'chain:mirror');
+  const item = await until('the question waits', async () => (await inbox(company))[0]);
+  assert.equal(item.asked_by, 'tech-lead');
+  const chain = await until('both wait', async () => /^wait chain: .*$/m.exec((await company.hq('status')).stdout)?.[0]);
+  assert.equal(chain, 'wait chain: manager → tech-lead → you');
+  assert.equal((await company.hq('inbox', 'answer', item.id, 'red')).code, 0);
+  assert.equal(await ended(company, id), 'heard of it');
   await company.check();
 });
 
