@@ -116,6 +116,7 @@ static void walk_index(struct fixture *fixture, const struct record *record,
 static void put_into_partial(struct task *task)
 {
     task->state = TASK_QUEUED;
+    task->finished_at = 0;
     task->blocked = true;
     task->finish_no = 1 + task->finish_no % 3;
     task->deadline_at = 1 + task->deadline_at % 3;
