@@ -246,14 +246,20 @@ static void time_passes_while_the_hub_is_down(void **state)
     case_assert_clean(c);
 }
 
+/* Time that nobody was told of. */
+static void pass_unseen(struct ledger_case *c, int64_t ms)
+{
+    __atomic_add_fetch(&c->wall, ms, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&c->boot, ms, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&c->awake, ms, __ATOMIC_SEQ_CST);
+}
+
 /* The word comes after the time, and before anybody has looked at the clock. */
 static void a_late_word_finds_it_expired(void **state)
 {
     struct ledger_case *c = *state;
     const char *id = brief_gate(c);
-    __atomic_add_fetch(&c->wall, 60000, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&c->boot, 60000, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&c->awake, 60000, __ATOMIC_SEQ_CST);
+    pass_unseen(c, 60000);
     int rc = run_say(c, id, "person:bo", APPROVAL_APPROVED);
     if (rc == LEDGER_OK)
         assert_string_equal(c->outcome.state, APPROVAL_EXPIRED);
@@ -265,6 +271,32 @@ static void a_late_word_finds_it_expired(void **state)
     ledger_read(c->ledger, "r-1", 1, 0, &c->arena, &events, &count, &c->err);
     assert_string_equal(events[count - 1].type, "approval.decided");
     assert_string_equal(events[count - 1].actor, "system");
+    case_assert_clean(c);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct approval *)a)->id, ((const struct approval *)b)->id);
+}
+
+/* So many are overdue that the clock's work is not done when the word comes. */
+static void a_word_overtakes_the_clock(void **state)
+{
+    struct ledger_case *c = *state;
+    size_t count;
+    run_define(c);
+    int64_t at = ledger_now(c->ledger) + 1000;
+    for (int i = 0; i < 80; i++) {
+        const char *run = arena_printf(&c->arena, "r-%d", i);
+        run_start(c, arena_printf(&c->arena, "t-%d", i));
+        run_step_gate(c, run, "gate", &(struct approval){.expires_at = at});
+    }
+    struct approval *list = run_pending(c, &count);
+    qsort(list, count, sizeof(*list), by_id);
+    pass_unseen(c, 1000);
+    assert_int_equal(run_say(c, list[count - 1].id, "person:bo", APPROVAL_APPROVED), LEDGER_OK);
+    assert_string_equal(c->outcome.state, APPROVAL_EXPIRED);
+    run_assert_approval(c, list[count - 1].id, APPROVAL_EXPIRED);
     case_assert_clean(c);
 }
 
@@ -463,6 +495,7 @@ int main(void)
         CASE(nobody_in_time_is_no),
         CASE(time_passes_while_the_hub_is_down),
         CASE(a_late_word_finds_it_expired),
+        CASE(a_word_overtakes_the_clock),
         CASE(many_expire_in_lots),
         CASE(of_many_deciders_one_decides),
         CASE(a_word_and_a_cancel_race),

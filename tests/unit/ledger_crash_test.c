@@ -1,5 +1,6 @@
-/* The hub is killed before and after every commit of a delegation, once each. Whatever was answered
- * is there afterwards, and a client that repeats its requests comes to the same end, once. */
+/* The hub is killed before and after every commit of a delegation and of a run, once each. Whatever
+ * was answered is there afterwards, and a client that repeats its requests comes to the same end,
+ * once. */
 #include "ledger_case.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "ledger/commit.h"
 #include "ledger/rows.h"
@@ -129,6 +131,141 @@ static int send_finish(struct client *client, const char *id, int64_t fence)
     return send_batch(client, ops, 2);
 }
 
+/* ---- a run: a step whose agent asks, a gate, an effect nobody knows of, a job ---- */
+
+static int send_start(struct client *client)
+{
+    static const char text[] = "{}";
+    char hash[HASH_HEX];
+    hash_hex(text, strlen(text), hash);
+    struct definition definition = {.sha256 = hash, .name = "w", .text = text};
+    struct task task = {.id = "t-run", .caller = "person:ann"};
+    struct run run = {.name = "w", .definition = hash, .inputs = "{}"};
+    struct run_start start = {.task = &task, .run = &run};
+    struct op ops[] = {{.type = OP_DEFINE}, {.type = OP_RUN_START}};
+    ops[0].definition = &definition;
+    ops[1].start = &start;
+    return send_batch(client, ops, 2);
+}
+
+static int send_decision(struct client *client)
+{
+    char gate[APPROVAL_ID_TEXT];
+    approval_id("r-run", "gate", 0, 0, gate);
+    struct step steps[] = {
+        {.path = "a", .kind = "agent", .state = "running", .task = "t-a"},
+        {.path = "gate", .kind = "approve", .state = "waiting", .approval = gate},
+        {.path = "post", .kind = "effect", .state = "running", .effect = "e-run"},
+        {.path = "mesh", .kind = "job", .state = "waiting", .job = "job-1"}};
+    struct task task = {.id = "t-a", .agent = "ada", .instruction = "help", .step = "a"};
+    struct run_task give = {.task = &task, .limit = {-1, -1}};
+    struct approval approval = {.id = gate, .path = "gate", .title = "Go on?"};
+    struct effect effect = {.id = "e-run", .kind = "webhook", .step = "post", .on_unknown = "ask"};
+    struct job job = {.id = "job-1", .path = "mesh", .try = 1, .spec = "{}"};
+    struct run_decision decision = {.run = "r-run",
+                                    .upto = 1,
+                                    .hash = "h",
+                                    .body = "{}",
+                                    .row = {.state = RUN_RUNNING},
+                                    .steps = steps,
+                                    .step_count = 4,
+                                    .tasks = &give,
+                                    .task_count = 1,
+                                    .approvals = &approval,
+                                    .approval_count = 1,
+                                    .effects = &effect,
+                                    .effect_count = 1,
+                                    .jobs = &job,
+                                    .job_count = 1};
+    struct op op = {.type = OP_RUN_DECIDE};
+    op.decision = &decision;
+    return send_op(client, op);
+}
+
+static int send_question(struct client *client)
+{
+    struct call call = {.step = 1, .idx = 1, .kind = "tool", .name = "ask_human"};
+    struct approval approval = {
+        .kind = "question", .call_step = 1, .call_idx = 1, .title = "Which one?"};
+    struct op ops[3] = {{.type = OP_CALL_INTEND}, {.type = OP_ASK}, {.type = OP_PARK}};
+    ops[0].call = &call;
+    ops[1].approval = &approval;
+    ops[2].park.of_step = true;
+    ops[2].park.step = 1;
+    for (int i = 0; i < 3; i++) {
+        ops[i].task_id = "t-a";
+        ops[i].fence = 1;
+    }
+    return send_batch(client, ops, 3);
+}
+
+static int send_word(struct client *client, const char *of, const char *path, const char *decision)
+{
+    char id[APPROVAL_ID_TEXT];
+    approval_id(of, path, 0, 0, id);
+    struct decide decide = {
+        .approval = id, .person = "person:bo", .decision = decision, .answer = "\"this\""};
+    struct op op = {.type = OP_DECIDE};
+    op.decide = &decide;
+    return send_op(client, op);
+}
+
+static int send_effect_state(struct client *client, int64_t fence, const char *state)
+{
+    struct effect effect = {.id = "e-run", .fence = fence, .state = state};
+    return send_op(client, (struct op){.type = OP_EFFECT_STATE, .effect = &effect});
+}
+
+static int send_job(struct client *client)
+{
+    struct job job = {.id = "job-1", .state = JOB_COMPLETED, .result = "{\"n\":1}"};
+    struct op op = {.type = OP_JOB_STATE};
+    op.job = &job;
+    return send_op(client, op);
+}
+
+static int send_end(struct client *client)
+{
+    static const char *const paths[] = {"a", "gate", "post", "mesh"};
+    struct step steps[4];
+    struct run run = {.id = "r-run"};
+    struct err err;
+    if (ledger_get(client->ledger, &run_record, &run, &client->arena, &err) != 0)
+        return -1;
+    for (int i = 0; i < 4; i++)
+        steps[i] = (struct step){.path = paths[i], .kind = "x", .state = "done"};
+    struct run_decision decision = {.run = "r-run",
+                                    .expect = 1,
+                                    .upto = run.facts,
+                                    .hash = "h",
+                                    .body = "{}",
+                                    .row = {.state = RUN_DONE, .output = "1"},
+                                    .steps = steps,
+                                    .step_count = 4};
+    struct op op = {.type = OP_RUN_DECIDE};
+    op.decision = &decision;
+    return send_op(client, op);
+}
+
+static int play_run(struct client *client, int done)
+{
+    if (send_start(client) || send_decision(client) || send_claim(client, "ada", done < 17))
+        return -1;
+    if (send_question(client) || send_word(client, "t-a", "1.1", APPROVAL_ANSWERED))
+        return -1;
+    if (send_claim(client, "ada", done < 19) || send_finish(client, "t-a", 2))
+        return -1;
+    if (send_word(client, "r-run", "gate", APPROVAL_APPROVED) ||
+        send_effect_state(client, 0, EFFECT_IN_FLIGHT) ||
+        send_effect_state(client, 1, EFFECT_UNKNOWN))
+        return -1;
+    if (send_word(client, "r-run", "post", APPROVAL_APPROVED) ||
+        send_effect_state(client, 1, EFFECT_IN_FLIGHT) ||
+        send_effect_state(client, 2, EFFECT_CONFIRMED))
+        return -1;
+    return send_job(client) || send_end(client) ? -1 : 0;
+}
+
 /* `again`: what ended meanwhile is not claimed a second time. */
 static int play(struct client *client, int done)
 {
@@ -143,10 +280,12 @@ static int play(struct client *client, int done)
         return -1;
     if (send_claim(client, "bob", done < 11) || send_finish(client, "t-2", 1))
         return -1;
-    return send_claim(client, "ada", done < 13) || send_finish(client, "t-1", 2) ? -1 : 0;
+    if (send_claim(client, "ada", done < 13) || send_finish(client, "t-1", 2))
+        return -1;
+    return play_run(client, done);
 }
 
-enum { STEPS = 13 };
+enum { STEPS = 28 };
 
 /* The life of one hub; returns only where it was not killed. */
 static int hub(struct ledger_case *c, const char *point, int fd)
@@ -207,9 +346,28 @@ static void assert_booked_once(struct ledger_case *c)
     case_assert_books(c);
 }
 
+static void assert_run_once(struct ledger_case *c)
+{
+    static const char *const facts[] = {"run.started", "step.ended", "approval.decided",
+                                        "effect.settled", "job.ended"};
+    struct run run = {.id = "r-run"};
+    assert_int_equal(ledger_get(c->ledger, &run_record, &run, &c->arena, &c->err), 0);
+    assert_string_equal(run.state, RUN_DONE);
+    assert_int_equal(run.decided, 2);
+    case_assert_state(c, "t-run", TASK_DONE);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(case_events(c, "r-run", facts[i]), 1);
+    assert_int_equal(case_events(c, "r-run", "run.decided"), 2);
+    assert_int_equal(case_events(c, "inbox", "approval.asked"), 3);
+    assert_int_equal(case_events(c, "inbox", "approval.decided"), 3);
+    assert_int_equal(case_events(c, "t-run", "effect.in_flight"), 2);
+    assert_string_equal(case_call(c, "t-a", 1, 1)->state, CALL_RECORDED);
+}
+
 static void assert_happened_once(struct ledger_case *c)
 {
     assert_booked_once(c);
+    assert_run_once(c);
     case_assert_state(c, "t-1", TASK_DONE);
     case_assert_state(c, "t-2", TASK_DONE);
     assert_int_equal(case_task(c, "t-1")->fence, 2);
@@ -222,8 +380,8 @@ static void assert_happened_once(struct ledger_case *c)
     assert_int_equal(case_task(c, "t-1")->children, 3);
     assert_int_equal(case_events(c, "t-1", "call.recorded"), 4);
     assert_int_equal(case_events(c, "t-1", "delegation.refused"), 1);
-    assert_int_equal(case_events(c, "chronicle", "task.delegated"), 3);
-    assert_int_equal(case_events(c, "chronicle", "task.completed"), 4);
+    assert_int_equal(case_events(c, "chronicle", "task.delegated"), 4);
+    assert_int_equal(case_events(c, "chronicle", "task.completed"), 6);
     for (int i = 1; i <= 3; i++)
         assert_string_equal(case_call(c, "t-1", 1, i)->state, CALL_RECORDED);
     case_assert_clean(c);
