@@ -9,6 +9,7 @@
 #include "config/yaml.h"
 
 struct buf;
+struct config_key;
 struct err;
 
 struct explanation {
@@ -37,5 +38,9 @@ json_t *config_schema_json(void);
 
 /* The reference table of docs/config.md: one Markdown row per key. */
 void config_reference(struct buf *out);
+
+/* The same of any table; `strict`: one that check_table() holds to. */
+json_t *key_table_schema(const struct config_key *root, const char *title, bool strict);
+void key_table_reference(const struct config_key *root, struct buf *out);
 
 #endif

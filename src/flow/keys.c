@@ -113,16 +113,15 @@ static const struct config_key job_keys[] = {
                 "results of steps are data."},                                                     \
         {"budget", KEY_MAP, .keys = budget_keys, .beside = WORDS("agent", "capability"),           \
          .doc = "What one try may use."},                                                          \
-        {"title", KEY_TEXT, .max = 200, .doc = "For people. Default: the step's name."},           \
     {                                                                                              \
-        "timeout", KEY_DURATION, .min = SECOND, .max = MONTH, .beside = WORDS(WORKERS, "wait"),    \
-                                 .doc = "How long one try may take. Default: `defaults.timeout` "  \
-                                        "for agents and commands, a day for jobs, a week for "     \
-                                        "workflows, no end for signals."                           \
+        "title", KEY_TEXT, .max = 200, .doc = "For people. Default: the step's name."              \
     }
 
 static const struct config_key step_keys[] = {
     AGENT_STEP,
+    {"timeout", KEY_DURATION, .min = SECOND, .max = MONTH, .beside = WORDS(WORKERS, "wait"),
+     .doc = "How long one try may take. Default: `defaults.timeout` for agents and commands, a day "
+            "for jobs, a week for workflows, no end for signals."},
     {"needs", KEY_NAME, .list = true, .fallback = "[]",
      .doc = "The steps that it waits for. Their results are what its expressions may see."},
     {"if", KEY_EXPR, .doc = "Looked at once those have ended; not true: the step is skipped."},
@@ -130,7 +129,8 @@ static const struct config_key step_keys[] = {
      .doc = "Data for it: of agents beside the task, of commands their environment, of workflows "
             "their inputs."},
     {"retry", KEY_MAP, .keys = retry_keys, .beside = WORDS(WORKERS),
-     .doc = "What happens after a failed try. Default: `defaults.retry`."},
+     .doc = "What happens after a failed try. Default, key by key, for agents and commands: "
+            "`defaults.retry`."},
     {"continue_on_error", KEY_BOOL, .fallback = "false",
      .beside = WORDS("agent", "capability", "effect", "run", "wait", "job", "workflow"),
      .doc = "Whether what needs it goes on although it failed."},
@@ -162,6 +162,8 @@ static const struct config_key step_keys[] = {
 
 static const struct config_key failure_keys[] = {
     AGENT_STEP,
+    {"timeout", KEY_DURATION, .min = SECOND, .max = MONTH,
+     .doc = "As of steps. Default: `defaults.timeout`."},
     {"with", KEY_VALUES, .doc = "Data: `failure.*` and all steps may stand in it."},
     {"retry", KEY_MAP, .keys = retry_keys, .doc = "As of steps."},
     {"output", KEY_MAP, .keys = output_keys, .doc = "As of steps."},
@@ -186,7 +188,7 @@ static const struct config_key root_keys[] = {
      .keys = KEYS({"timeout", KEY_DURATION, .min = SECOND, .max = MONTH, .fallback = "1h",
                    .doc = "How long one try of an agent or a command may take."},
                   {"retry", KEY_MAP, .keys = retry_keys,
-                   .doc = "After a failed try of an agent, a command or a workflow."})},
+                   .doc = "After a failed try of an agent or a command."})},
     {"steps", KEY_NAMED, .required = true, .keys = step_keys, .names = KEY_NAME,
      .reserved = reserved, .max = LIMIT_FLOW_STEPS, .one_of = WORDS(KINDS),
      .doc = "The steps, by name."},
