@@ -37,15 +37,20 @@ struct watch {
     bool runs;
 };
 
+static void endings(sigset_t *set)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaddset(set, numbers[i]);
+}
+
 /* The first signal ends the demo; further ones wait with us until everything is taken away. */
 static void *watch_thread(void *arg)
 {
     struct watch *watch = arg;
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    endings(&set);
     for (;;) {
         int number, none = 0;
         if (sigwait(&set, &number) == 0 &&
@@ -58,10 +63,7 @@ static void *watch_thread(void *arg)
 static int watch_signals(struct watch *watch)
 {
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    endings(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     watch->stop = fetch_cancel_open();
     watch->runs = thread_start(&watch->thread, "signals", watch_thread, watch) == 0;

@@ -7,19 +7,21 @@
 #include "cli/task_text.h"
 #include "wire/flow.h"
 
+/* Called again and again for as long as a run waits: the path is not kept. */
 int flow_look(struct operator_line *line, const char *id, int64_t decided, int64_t wait_ms,
               json_t **run)
 {
+    struct arena arena = {0};
     json_t *answer = NULL;
-    const char *path =
-        wait_ms > 0 ? arena_printf(line->invocation->arena, "/v1/runs/%s?wait_ms=%lld&decided=%lld",
-                                   id, (long long)wait_ms, (long long)decided)
-                    : arena_printf(line->invocation->arena, "/v1/runs/%s", id);
+    const char *path = wait_ms > 0 ? arena_printf(&arena, "/v1/runs/%s?wait_ms=%lld&decided=%lld",
+                                                  id, (long long)wait_ms, (long long)decided)
+                                   : arena_printf(&arena, "/v1/runs/%s", id);
     *run = NULL;
     int code = operator_call(line, "GET", path, NULL, wait_ms, &answer);
     if (code == COMMAND_OK)
         *run = json_incref(json_object_get(answer, "run"));
     json_decref(answer);
+    arena_fini(&arena);
     return code;
 }
 
