@@ -62,6 +62,8 @@ int api_ask_op(const struct op_source *source, struct op *op, struct err *err)
     op->approval = approval;
     if (!str_in(approval->kind, kinds))
         return err_set(err, "bad_request", "ask.kind is question or ambiguous");
+    if (source->caller->kind == PRINCIPAL_RUNNER && !str_eq(approval->kind, "ambiguous"))
+        return err_set(err, "bad_request", "the runner asks no questions of its own");
     if (str_is_blank(approval->title) || strlen(approval->title) > TITLE_BYTES)
         return err_set(err, "bad_request", "ask.title is a line of 1 to %d bytes", TITLE_BYTES);
     if (str_is_empty(approval->subject) || strlen(approval->subject) > 3 * LIMIT_INSTRUCTION)

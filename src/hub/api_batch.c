@@ -192,7 +192,7 @@ static const struct {
     {"call_record", read_record, false},
     {"call_drop", read_drop, true},
     {"delegate", read_delegate, true},
-    {"ask", read_ask, true},
+    {"ask", read_ask, false},
     {"park", read_park, false},
     {"finish", read_finish, false},
     {"fail", read_fail, false},

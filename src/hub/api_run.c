@@ -103,11 +103,12 @@ static int read_file(const struct flow_file *file, struct buf *bytes, struct err
     int fd = open(file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "bad_workflow", "%s cannot be read", file->name);
-    ssize_t got = 0;
-    do {
-        buf_grow(bytes, (size_t)got);
+    ssize_t got = 1;
+    while (got > 0 && bytes->len <= LIMIT_FLOW_FOLDER) {
         got = read(fd, buf_room(bytes, FILE_PIECE), FILE_PIECE);
-    } while (got > 0 && bytes->len <= LIMIT_FLOW_FOLDER);
+        if (got > 0)
+            buf_grow(bytes, (size_t)got);
+    }
     close(fd);
     return got < 0 ? err_errno(err, "bad_workflow", "%s cannot be read", file->name) : 0;
 }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "engine/definitions.h"
 #include "hub/api.h"
 #include "hub/api_run.h"
@@ -76,9 +77,15 @@ enum http_verdict api_run_definition(void *ctx, struct http_request *request,
     if (definition_text(hub->ledger, run.definition, &request->arena, &text, &err) != 0)
         return api_unavailable(request, response, &err);
     json_t *bundle = json_loads(text, 0, NULL);
-    return http_json(request, response, 200,
-                     json_pack("{s:s,s:s,s:o}", "sha256", run.definition, "entry", run.entry,
-                               "bundle", bundle ? bundle : json_null()));
+    json_t *answer = json_pack("{s:s,s:s,s:o,s:s}", "sha256", run.definition, "entry", run.entry,
+                               "bundle", bundle ? bundle : json_null(), "state", run.state);
+    if (run.finished_at > 0) {
+        char finished[TIME_TEXT];
+        time_rfc3339(run.finished_at, finished);
+        json_set_text(answer, "finished_at", finished);
+    }
+    api_set_now(hub, answer);
+    return http_json(request, response, 200, answer);
 }
 
 enum http_verdict api_run_events(void *ctx, struct http_request *request,

@@ -95,15 +95,14 @@ static bool is_over(struct runner *runner, const char *run, struct arena *arena,
     struct err err;
     json_t *answer = NULL;
     int64_t finished = 0, now = 0;
-    const char *path = arena_printf(arena, "/v1/runs/%s", run);
+    const char *path = arena_printf(arena, "/v1/runs/%s/definition", run);
     enum hub_outcome outcome =
         hub_call(runner->hub, "GET", path, NULL, LOOK_MS, NULL, &answer, NULL, &err);
     *hub_is_away = outcome == HUB_DOWN || outcome == HUB_BUSY;
     if (outcome != HUB_OK)
         return false;
-    const json_t *row = json_object_get(answer, "run");
-    bool over = run_state_is_terminal(json_get_text(row, "state", "")) &&
-                time_parse_rfc3339(json_get_text(row, "finished_at", ""), &finished) &&
+    bool over = run_state_is_terminal(json_get_text(answer, "state", "")) &&
+                time_parse_rfc3339(json_get_text(answer, "finished_at", ""), &finished) &&
                 time_parse_rfc3339(json_get_text(answer, "now", ""), &now) &&
                 now - finished > KEPT_MS;
     json_decref(answer);

@@ -80,13 +80,13 @@ const nasty = [
 test('a value stays a value', async (t) => {
   const company = await open(t, { flow: { inputs: { text: { type: 'string', required: true } }, steps: {
     env: { run: 'printf %s "$TEXT" | od -An -v -tx1 | tr -d " \\n"; test -e injected && echo INJECTED', with: { TEXT: '${{ inputs.text }}' }, continue_on_error: true },
-    in: { run: 'od -An -v -tx1 | tr -d " \\n"', input: '${{ inputs.text }}' },
-    list: { needs: ['env', 'in'], run: 'ls -A' },
+    fed: { run: 'od -An -v -tx1 | tr -d " \\n"', input: '${{ inputs.text }}' },
+    list: { needs: ['env', 'fed'], run: 'ls -A' },
   } } });
   const runs = await Promise.all(nasty.map(async (text) => ({ text, run: await run(company, 'flow', { text }) })));
   for (const { text, run: done } of runs) {
     const hex = Buffer.from(text).toString('hex');
-    assert.equal(done.steps.in.output, hex, text);
+    assert.equal(done.steps.fed.output, hex, text);
     assert.match(JSON.stringify(done.steps.env), new RegExp(hex), text);
     assert.ok(!JSON.stringify(done.steps).includes('INJECTED'), text);
     assert.ok(!done.steps.list.output.includes('injected'), text);
@@ -96,16 +96,16 @@ test('a value stays a value', async (t) => {
 });
 
 test('a NUL, a megabyte and names that change programs are refused or harmless', async (t) => {
-  const company = await open(t, { flow: { inputs: { text: { type: 'string', required: true } }, steps: {
+  const company = await open(t, { flow: { inputs: { text: { type: 'string', required: true, max_length: 1048576 } }, steps: {
     env: { run: 'printf %s "$TEXT" | wc -c', with: { TEXT: '${{ inputs.text }}' }, continue_on_error: true },
-    in: { run: 'cat | wc -c', input: '${{ inputs.text }}', continue_on_error: true },
+    fed: { run: 'cat | wc -c', input: '${{ inputs.text }}', continue_on_error: true },
   } } });
   const many = (await run(company, 'flow', { text: 'x'.repeat(1 << 20) })).steps;
-  assert.equal(many.in.output, String(1 << 20));
+  assert.equal(many.fed.output, String(1 << 20));
   assert.equal(many.env.failure.class, 'refused');
   assert.match(many.env.failure.message, /Give it as `input`/);
   const nul = await company.api('POST', '/v1/runs', { workflow: 'flow', inputs: { text: 'a\0b' }, key: 'nul' });
-  assert.equal(nul.status, 400, nul.text);
+  assert.ok(nul.status >= 400 && nul.status < 500, nul.text);
   for (const name of ['LD_PRELOAD', 'PATH', 'BASH_ENV', 'IFS', 'HQ_TASK_FD', 'PYTHONPATH']) {
     const bundle = { v: 1, entry: 'x', files: { 'x.yaml': JSON.stringify({ name: 'x', steps: { a: { run: 'true', with: { [name]: 'y' } } } }) }, blobs: {} };
     const answer = await company.api('POST', '/v1/runs', { bundle, inputs: {}, key: `env-${name}` });
