@@ -253,7 +253,7 @@ static int play_run(struct client *client, int done)
         return -1;
     if (send_question(client) || send_word(client, "t-a", "1.1", APPROVAL_ANSWERED))
         return -1;
-    if (send_claim(client, "ada", done < 19) || send_finish(client, "t-a", 2))
+    if (send_claim(client, "ada", done < 20) || send_finish(client, "t-a", 2))
         return -1;
     if (send_word(client, "r-run", "gate", APPROVAL_APPROVED) ||
         send_effect_state(client, 0, EFFECT_IN_FLIGHT) ||
