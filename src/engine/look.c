@@ -82,11 +82,10 @@ static void mark_stuck(struct sheet *sheet, struct view *view, const char *why)
     sheet->ops[view->first_op] = (struct op){.type = OP_RUN_DECIDE, .decision = decision};
 }
 
-/* New events of a run that was in the cache. A followed_outcome, or -1. */
-static int catch_up(struct view *view, struct err *err)
+/* The events behind those that were read for all of the portion. A followed_outcome, or -1. */
+static int catch_up(struct view *view, size_t count, struct err *err)
 {
     struct ledger *ledger = view->looking->drafting.ledger;
-    size_t count = PAGE;
     int rc = FOLLOWED;
     while (count == PAGE && rc == FOLLOWED) {
         struct arena arena = {0};
@@ -100,14 +99,17 @@ static int catch_up(struct view *view, struct err *err)
     return rc;
 }
 
-/* A followed_outcome, or -1; view->followed is the run as it is now. */
-static int load(struct view *view, struct err *err)
+/* A followed_outcome, or -1; view->followed is the run as it is now. `news` is what its stream has
+ * beyond what a run of the cache knows. */
+static int load(struct view *view, const struct ledger_look *news, struct err *err)
 {
     const struct looking *looking = view->looking;
     int rc = FOLLOWED_OVERTAKEN;
-    view->followed = cache_take(looking->cache, view->run);
     if (view->followed)
-        rc = catch_up(view, err);
+        rc =
+            followed_take(looking->drafting.ledger, view->followed, news->events, news->count, err);
+    if (view->followed && rc == FOLLOWED)
+        rc = catch_up(view, news->count, err);
     if (rc != FOLLOWED_OVERTAKEN)
         return rc;
     drop(view);
@@ -164,12 +166,12 @@ static int decide(struct sheet *sheet, struct view *view, struct err *err)
     return rc;
 }
 
-static void look(struct sheet *sheet, struct view *view)
+static void look(struct sheet *sheet, struct view *view, const struct ledger_look *news)
 {
     struct err err = {0};
     view->first_op = sheet->op_count;
     view->op_count = 0;
-    int rc = load(view, &err);
+    int rc = load(view, news, &err);
     if (rc == FOLLOWED)
         rc = decide(sheet, view, &err);
     if (rc == FOLLOWED_STUCK) {
@@ -269,17 +271,47 @@ static void flush(struct sheet *sheet)
     arena_fini(&sheet->arena);
 }
 
+/* Takes the runs that are in the cache, and reads what is new of all of them at once. */
+static int take_known(const struct looking *looking, const struct portion *portion,
+                      struct followed **known, struct ledger_look *news, struct arena *arena)
+{
+    struct err err;
+    struct ledger_look looks[PORTION_RUNS];
+    size_t places[PORTION_RUNS], count = 0;
+    for (size_t i = 0; i < portion->count; i++) {
+        news[i] = (struct ledger_look){0};
+        known[i] = cache_take(looking->cache, portion->runs[i]);
+        if (!known[i])
+            continue;
+        places[count] = i;
+        looks[count++] =
+            (struct ledger_look){.stream = known[i]->id, .from_seq = known[i]->next_seq};
+    }
+    if (count == 0)
+        return 0;
+    if (ledger_read_many(looking->drafting.ledger, looks, count, PAGE, arena, &err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        news[places[i]] = looks[i];
+    return 0;
+}
+
 void look_at(const struct looking *looking, const struct portion *portion)
 {
     struct arena arena = {0};
+    struct followed *known[PORTION_RUNS];
+    struct ledger_look news[PORTION_RUNS];
     struct sheet *sheet = arena_alloc(&arena, sizeof(*sheet));
     sheet->looking = looking;
+    bool read = take_known(looking, portion, known, news, &arena) == 0;
     for (size_t i = 0; i < portion->count; i++) {
         if (sheet->op_count + DECISION_OPS > LIMIT_BATCH_OPS)
             flush(sheet);
         struct view *view = &sheet->views[sheet->view_count++];
-        *view = (struct view){.looking = looking, .run = portion->runs[i]};
-        look(sheet, view);
+        *view = (struct view){.looking = looking, .run = portion->runs[i], .followed = known[i]};
+        if (!read)
+            drop(view); /* it is folded anew */
+        look(sheet, view, &news[i]);
     }
     flush(sheet);
     arena_fini(&arena);

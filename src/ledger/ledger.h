@@ -344,6 +344,18 @@ int ledger_extend(struct ledger *ledger, const char *agent, const char *nonce,
 int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, size_t max,
                 struct arena *arena, struct event **events, size_t *count, struct err *err);
 
+/* The same of several streams, in one stand between two commits: who reads one by one waits for a
+ * commit each time. At most `max` events of each, and LIMIT_LOOKS streams. */
+struct ledger_look {
+    const char *stream;
+    int64_t from_seq;
+    struct event *events; /* filled, in the arena */
+    size_t count;
+};
+enum { LIMIT_LOOKS = 64 /* some 2 ms: nobody holds the store for longer */ };
+int ledger_read_many(struct ledger *ledger, struct ledger_look *looks, size_t count, size_t max,
+                     struct arena *arena, struct err *err);
+
 /* One row by its key: `row` is zeroed but for its key fields and is filled. 0 found, LEDGER_NONE
  * absent, -1 the store failed. */
 int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,

@@ -45,11 +45,9 @@ int ledger_get(struct ledger *ledger, const struct record *record, void *row, st
     return rc == STORE_OK ? 0 : rc == STORE_NONE ? LEDGER_NONE : -1;
 }
 
-int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, size_t max,
-                struct arena *arena, struct event **events, size_t *count, struct err *err)
+static struct scan scan_events(const char *stream, int64_t from_seq, size_t max)
 {
-    void *rows = NULL;
-    struct scan scan = {
+    return (struct scan){
         .record = &event_record,
         .eq = {value_text(stream)},
         .eq_count = 1,
@@ -57,6 +55,30 @@ int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, siz
         .low = value_int(from_seq),
         .max = max ? max : LIMIT_LIST,
     };
+}
+
+int ledger_read_many(struct ledger *ledger, struct ledger_look *looks, size_t count, size_t max,
+                     struct arena *arena, struct err *err)
+{
+    int rc = STORE_OK;
+    if (read_begin(ledger, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count && i < LIMIT_LOOKS && rc == STORE_OK; i++) {
+        const struct scan scan = scan_events(looks[i].stream, looks[i].from_seq, max);
+        void *rows = NULL;
+        looks[i].count = 0;
+        rc = ledger->store->ops->scan(ledger->store, &scan, arena, &rows, &looks[i].count, err);
+        looks[i].events = rows;
+    }
+    read_end(ledger);
+    return rc == STORE_OK ? 0 : -1;
+}
+
+int ledger_read(struct ledger *ledger, const char *stream, int64_t from_seq, size_t max,
+                struct arena *arena, struct event **events, size_t *count, struct err *err)
+{
+    void *rows = NULL;
+    const struct scan scan = scan_events(stream, from_seq, max);
     int rc = read_scan(ledger, &scan, arena, &rows, count, err);
     *events = rows;
     return rc;
