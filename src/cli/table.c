@@ -40,6 +40,8 @@ const struct command *const command_table[] = {
     &command_job_show,
     &command_job_watch,
     &command_job_done,
+    &command_flow_test,
+    &command_flow_replay,
     &command_inbox_list,
     &command_inbox_show,
     &command_inbox_approve,

@@ -20,6 +20,7 @@ extern const struct command command_flow_check, command_flow_graph, command_flow
 extern const struct command command_flow_cancel, command_flow_retry, command_flow_run,
     command_flow_runs, command_flow_show, command_flow_signal, command_flow_watch;
 extern const struct command command_job_done, command_job_list, command_job_show, command_job_watch;
+extern const struct command command_flow_replay, command_flow_test;
 extern const struct command command_usage;
 extern const struct command command_agent_list, command_agent_show;
 extern const struct command command_link_delegate, command_link_orchestrate,

@@ -20,7 +20,7 @@ static bool is_file(const char *path)
 /* The path of a folder's entry that is a workflow, else NULL. */
 static const char *path_of(const char *dir, const char *name, struct arena *arena)
 {
-    if (*name == '.')
+    if (*name == '.' || str_ends(name, ".test.yaml"))
         return NULL;
     const char *path = arena_printf(arena, "%s/%s", dir, name);
     if (str_ends(name, ".yaml"))

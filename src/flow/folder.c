@@ -28,13 +28,14 @@ static bool is_yaml(const char *name)
     return str_ends(name, ".yaml") || str_ends(name, ".yml");
 }
 
-/* Another workflow of a folder that several share is none of this one's files. */
+/* Another workflow of a folder that several share is none of this one's files, nor are tests. */
 static bool is_other_workflow(const struct collecting *collecting, const char *name,
                               const struct buf *text)
 {
-    return is_yaml(name) && !strchr(name, '/') &&
-           !str_starts(collecting->bundle->entry, "workflow.") &&
-           (str_starts(buf_text(text), "steps:") || strstr(buf_text(text), "\nsteps:"));
+    return str_ends(name, ".test.yaml") ||
+           (is_yaml(name) && !strchr(name, '/') &&
+            !str_starts(collecting->bundle->entry, "workflow.") &&
+            (str_starts(buf_text(text), "steps:") || strstr(buf_text(text), "\nsteps:")));
 }
 
 static bool read_whole(int fd, struct buf *out, size_t most)

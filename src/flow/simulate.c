@@ -269,11 +269,13 @@ void sim_free(struct sim_result *result)
     *result = (struct sim_result){0};
 }
 
-const struct flow_run *sim_find(const struct sim_result *result, const char *path)
+const struct flow_run *sim_find(const struct sim_result *result, const char *path,
+                                const struct flow **flow)
 {
-    const struct flow_run *found = NULL;
-    for (const struct sim_flow *of = result->sim->flows; of && !found; of = of->next)
+    for (const struct sim_flow *of = result->sim->flows; of; of = of->next) {
+        *flow = of->flow;
         if (str_eq(of->path, path))
-            found = of->run;
-    return found;
+            return of->run;
+    }
+    return NULL;
 }

@@ -54,8 +54,9 @@ int sim_run(const struct flow_bundle *bundle, const char *entry, const json_t *i
 void sim_free(struct sim_result *result);
 
 /* The run of a sub-workflow by the path of its step ("" is the first run), the newest where it ran
- * more than once; NULL: it did not run. Borrowed. */
-const struct flow_run *sim_find(const struct sim_result *result, const char *path);
+ * more than once; NULL: it did not run. Borrowed; *flow is what it runs. */
+const struct flow_run *sim_find(const struct sim_result *result, const char *path,
+                                const struct flow **flow);
 
 /* Runs a stream of recorded events through a run that was just opened, comparing each decision and
  * its hash. 0, or -1 with *err (code "diverged", "bad_fact") and *at the seq of the event.
