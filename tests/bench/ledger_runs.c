@@ -69,14 +69,20 @@ static void apply(struct bench *bench, struct op op)
     apply_all(bench, &op, 1);
 }
 
-static void start_run(struct bench *bench, const char *task)
+static void start_runs(struct bench *bench, char (*tasks)[24], int count)
 {
-    struct task row = {.id = task, .caller = "operator"};
-    struct run run = {.name = "w", .definition = bench->definition, .inputs = "{}"};
-    struct run_start start = {.task = &row, .run = &run};
-    struct op op = {.type = OP_RUN_START};
-    op.start = &start;
-    apply(bench, op);
+    struct task rows[PARK_BATCH];
+    struct run runs[PARK_BATCH];
+    struct run_start starts[PARK_BATCH];
+    struct op ops[PARK_BATCH];
+    for (int i = 0; i < count; i++) {
+        rows[i] = (struct task){.id = tasks[i], .caller = "operator"};
+        runs[i] = (struct run){.name = "w", .definition = bench->definition, .inputs = "{}"};
+        starts[i] = (struct run_start){.task = &rows[i], .run = &runs[i]};
+        ops[i] = (struct op){.type = OP_RUN_START};
+        ops[i].start = &starts[i];
+    }
+    apply_all(bench, ops, (size_t)count);
 }
 
 /* The step before is done, the next one starts. */
@@ -137,14 +143,14 @@ static void *driver_main(void *arg)
 {
     struct driver *driver = arg;
     struct bench *bench = driver->bench;
-    char agent[16], task[24], run[24], step[32];
+    char agent[16], task[1][24], run[24], step[32];
     int number = atomic_fetch_add(&bench->next, 1);
     snprintf(agent, sizeof(agent), "a%d", driver->number);
-    snprintf(task, sizeof(task), "t-run%d", number);
+    snprintf(task[0], sizeof(task[0]), "t-run%d", number);
     snprintf(run, sizeof(run), "r-run%d", number);
     struct agent row = {.id = agent, .nonce = "n"};
     apply(bench, (struct op){.type = OP_REGISTER, .reg = {.agent = &row}});
-    start_run(bench, task);
+    start_runs(bench, task, 1);
     for (int64_t i = 0; now_ms() < bench->until_ms; i++) {
         struct task child = {.id = step, .agent = agent, .instruction = "do it", .max_tries = 1};
         struct run_task give = {.task = &child, .limit = {-1, -1}};
@@ -200,11 +206,12 @@ static void park(struct bench *bench, int first, int count)
     struct run_decision decisions[PARK_BATCH];
     struct step steps[PARK_BATCH];
     struct approval approvals[PARK_BATCH];
-    char run[PARK_BATCH][24], task[24], id[PARK_BATCH][APPROVAL_ID_TEXT];
+    char run[PARK_BATCH][24], task[PARK_BATCH][24], id[PARK_BATCH][APPROVAL_ID_TEXT];
+    for (int i = 0; i < count; i++)
+        snprintf(task[i], sizeof(task[i]), "t-parked%d", first + i);
+    start_runs(bench, task, count);
     for (int i = 0; i < count; i++) {
         snprintf(run[i], sizeof(run[i]), "r-parked%d", first + i);
-        snprintf(task, sizeof(task), "t-parked%d", first + i);
-        start_run(bench, task);
         approval_id(run[i], "gate", 0, 0, id[i]);
         steps[i] =
             (struct step){.path = "gate", .kind = "approve", .state = "waiting", .approval = id[i]};
