@@ -7,6 +7,7 @@ scripts/need.sh build
 scripts/build.sh build
 echo
 if [ -t 0 ] && [ -t 1 ]; then
-    exec build/hq demo
+    build/hq demo || [ $? -eq 5 ] # rejected at its gate: that, too, is an end
+    exit
 fi
 exec build/hq demo --auto-approve --fast

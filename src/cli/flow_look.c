@@ -107,9 +107,10 @@ const char *flow_step_words(const json_t *step, struct arena *arena)
     const char *reason = json_get_text(step, "reason", NULL);
     const char *class = json_get_text(failure, "class", NULL);
     int64_t tries = json_get_int(step, "tries", 0), round = json_get_int(step, "round", 0);
+    bool says_more = class && !str_eq(class, state);
     if (class)
-        words =
-            arena_printf(arena, "%s: %s (%s)", words, json_get_text(failure, "message", ""), class);
+        words = arena_printf(arena, "%s: %s%s%s%s", words, json_get_text(failure, "message", ""),
+                             says_more ? " (" : "", says_more ? class : "", says_more ? ")" : "");
     else if (reason)
         words = arena_printf(arena, "%s%s%s", words,
                              str_eq(state, "waiting") ? " for "

@@ -79,6 +79,8 @@ static void test_a_step_in_words(void **state)
         {"{\"state\":\"skipped\",\"reason\":\"its if is false\"}", "skipped: its if is false"},
         {"{\"state\":\"failed\",\"failure\":{\"class\":\"timeout\",\"message\":\"no answer\"}}",
          "failed: no answer (timeout)"},
+        {"{\"state\":\"rejected\",\"failure\":{\"class\":\"rejected\",\"message\":\"not yet\"}}",
+         "rejected: not yet"},
     };
     struct arena arena = {0};
     (void)state;
