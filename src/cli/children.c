@@ -160,7 +160,7 @@ const struct command command_start = {
     .name = "start",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "start agents (or the runner) that were stopped or held",
+    .summary = "start who was stopped or held (agents, runner)",
     .max_args = 1000,
     .run = start_run,
 };
@@ -169,7 +169,7 @@ const struct command command_stop = {
     .name = "stop",
     .group = "RUN",
     .usage = "[AGENT…]",
-    .summary = "stop agents (or the runner); they stay down until started",
+    .summary = "stop agents (or the runner) until started",
     .max_args = 1000,
     .run = stop_run,
 };

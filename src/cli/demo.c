@@ -201,7 +201,7 @@ const struct command command_demo = {
     .name = "demo",
     .group = "START",
     .usage = "",
-    .summary = "eight agents, a workflow, a gate: the whole thing in ten seconds",
+    .summary = "eight agents, a workflow, a gate, in ten seconds",
     .details =
         "A private company in a temporary folder, on free ports, with an offline scripted model: "
         "no "

@@ -144,7 +144,7 @@ const struct command command_flow_retry = {
     .name = "flow retry",
     .group = "WORK",
     .usage = "RUN",
-    .summary = "a new run that keeps what was done and does the rest again",
+    .summary = "a new run that keeps what was done",
     .details =
         "Without --step every step runs again that is not done or skipped. The definition is the "
         "old run's:\nedits of the file since then do not count; for those use hq flow run.\n",

@@ -173,7 +173,7 @@ const struct command command_flow_list = {
     .name = "flow list",
     .group = "RUN",
     .usage = "",
-    .summary = "the company's workflows, their inputs, and whether they are right",
+    .summary = "the company's workflows, and whether they are right",
     .details = "Inputs in [brackets] may be left out.\n",
     .run = list_run,
 };

@@ -272,7 +272,7 @@ const struct command command_flow_plan = {
     .name = "flow plan",
     .group = "RUN",
     .usage = "FILE|NAME",
-    .summary = "what a run can cost and how long it can take, at worst",
+    .summary = "what a run can cost and take, at worst",
     .details =
         "Counts every try and pause, expiries of approvals and rounds of requested changes.\n"
         "Only what hq holds to is called a bound; nothing is estimated.\n",
