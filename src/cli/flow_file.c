@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/cells.h"
 #include "cli/flow_file.h"
 #include "cli/output.h"
 #include "config/config.h"
@@ -154,4 +155,28 @@ int flow_open_right(const struct invocation *invocation, const char *name, struc
     *bundle = NULL;
     *config = NULL;
     return code;
+}
+
+void flow_put_folded(struct buf *out, const char *text, int columns, int indent)
+{
+    int at = indent;
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        const char *word = text;
+        struct buf one = {0};
+        buf_put(&one, word, len);
+        int width = cell_width(buf_text(&one));
+        if (at + width + 1 > columns && at > indent) {
+            buf_printf(out, "\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            buf_putc(out, ' ');
+            at++;
+        }
+        buf_puts(out, buf_text(&one));
+        at += width;
+        buf_fini(&one);
+        text += len + strspn(text + len, " ");
+    }
+    buf_putc(out, '\n');
 }

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 
+struct buf;
 struct config;
 struct err;
 struct flow_bundle;
@@ -33,5 +34,9 @@ const char *flow_shown_path(const char *path, struct arena *arena);
 /* [{"path","findings":[{"level","line","column","message","hint"}…]}…], a new array. */
 json_t *flow_reports_json(const struct flow_bundle *bundle);
 void flow_print_reports(const struct flow_bundle *bundle, struct arena *arena, struct buf *out);
+
+/* Ends the line with the words of `text`, on as many lines as they need: none is wider than
+ * `columns`, all but the first begin with `indent` blanks, where the first one is already. */
+void flow_put_folded(struct buf *out, const char *text, int columns, int indent);
 
 #endif

@@ -105,7 +105,7 @@ static void put_entry(const struct invocation *invocation, const struct entry *e
                       int name_columns, struct buf *out)
 {
     bool utf8 = output_is_utf8();
-    int columns = output_columns(), left = columns - name_columns - STEPS_COLUMNS - 4;
+    int columns = output_columns(), indent = name_columns + STEPS_COLUMNS + 4;
     struct arena *arena = invocation->arena;
     size_t errors = flow_bundle_errors(entry->bundle);
     const char *doc = "", *steps = "-";
@@ -118,13 +118,12 @@ static void put_entry(const struct invocation *invocation, const struct entry *e
     }
     cell_put(out, entry->name, name_columns, utf8);
     buf_printf(out, "  %*s  ", STEPS_COLUMNS, steps);
-    cell_put(out, doc, left, utf8);
-    cell_end_line(out);
+    flow_put_folded(out, doc, columns, indent);
     if (!entry->flow || !entry->flow->input_count)
         return;
-    buf_printf(out, "%*s", name_columns + STEPS_COLUMNS + 4, "");
-    cell_put(out, arena_printf(arena, "inputs: %s", inputs_of(entry->flow, arena)), left, utf8);
-    cell_end_line(out);
+    buf_printf(out, "%*s", indent, "");
+    flow_put_folded(out, arena_printf(arena, "inputs: %s", inputs_of(entry->flow, arena)), columns,
+                    indent);
 }
 
 static void put_table(const struct invocation *invocation, const struct entry *entries,

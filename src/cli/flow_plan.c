@@ -154,51 +154,28 @@ static bool any_open(const struct plan *plan, bool of_cost)
     return false;
 }
 
-/* Words on lines of at most `columns`, with the first line's room taken by what stands there. */
-static void put_folded(struct buf *out, const char *text, int columns, int indent)
-{
-    int at = indent;
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        const char *word = text;
-        struct buf one = {0};
-        buf_put(&one, word, len);
-        int width = cell_width(buf_text(&one));
-        if (at + width + 1 > columns && at > indent) {
-            buf_printf(out, "\n%*s", indent, "");
-            at = indent;
-        } else if (at > indent) {
-            buf_putc(out, ' ');
-            at++;
-        }
-        buf_puts(out, buf_text(&one));
-        at += width;
-        buf_fini(&one);
-        text += len + strspn(text + len, " ");
-    }
-    buf_putc(out, '\n');
-}
-
 static void put_notes(const struct plan *plan, int columns, struct buf *out)
 {
     if (any_open(plan, true)) {
         buf_putc(out, '\n');
-        put_folded(out,
-                   "open: nothing bounds it but the budget of the whole. A turn may ask its model "
-                   "up to 50 times and what it reads grows with the work; steps.X.budget (usd, "
-                   "tokens) bounds a step, price: { in: 0, out: 0 } says that a model is free.",
-                   columns, 0);
+        flow_put_folded(
+            out,
+            "open: nothing bounds it but the budget of the whole. A turn may ask its model "
+            "up to 50 times and what it reads grows with the work; steps.X.budget (usd, "
+            "tokens) bounds a step, price: { in: 0, out: 0 } says that a model is free.",
+            columns, 0);
     } else if (any_open(plan, false)) {
         buf_putc(out, '\n');
-        put_folded(out, "open: it waits for as long as the run may take.", columns, 0);
+        flow_put_folded(out, "open: it waits for as long as the run may take.", columns, 0);
     }
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->steps[i].rounds == 1)
             continue;
-        put_folded(out,
-                   "n*m: n tries in each of m rounds, because changes may be requested; time is "
-                   "that of one round.",
-                   columns, 0);
+        flow_put_folded(
+            out,
+            "n*m: n tries in each of m rounds, because changes may be requested; time is "
+            "that of one round.",
+            columns, 0);
         return;
     }
 }
@@ -220,7 +197,7 @@ static void show_text(const struct invocation *invocation, const struct flow *fl
     put_bound(&out, "Cost", cost_text(plan->micro_usd, arena), plan->usd_by);
     put_bound(&out, "Tokens", tokens_text(plan->tokens, arena), plan->tokens_by);
     buf_puts(&out, "Path    ");
-    put_folded(&out, plan->longest, columns, 8);
+    flow_put_folded(&out, plan->longest, columns, 8);
     put_notes(plan, columns, &out);
     fputs(buf_text(&out), stdout);
     buf_fini(&out);

@@ -265,8 +265,8 @@ static void check_order(const struct check *check, const struct expr *expr, cons
         return;
     wrong(check, expr->at, "only two numbers or two texts have an order, not %s and %s",
           expr_type_word(a->type), expr_type_word(b->type));
-    if (differ(a->type, b->type) && (a->type == EXPR_NUMBER || b->type == EXPR_NUMBER))
-        finding_hint(check->source->findings, "length(…) counts what is in a text or a list");
+    if (a->type == EXPR_LIST || b->type == EXPR_LIST)
+        finding_hint(check->source->findings, "length(…) counts what is in a list");
 }
 
 static void check_in(const struct check *check, const struct expr *expr, const struct known *part,
