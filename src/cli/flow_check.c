@@ -1,4 +1,4 @@
-/* hq flow check: everything that is wrong in workflows, at once. */
+/* hq flow check: everything that is wrong in workflows, at once; or the JSON Schema for editors. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -12,9 +12,23 @@
 #include "flow/bundle.h"
 #include "flow/spec.h"
 
+static const struct command_option check_options[] = {
+    {"schema", 0, NULL, "print the JSON Schema of workflows, for editors"},
+    {0},
+};
+
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
+}
+
+static int print_schema(void)
+{
+    json_t *schema = flow_editor_schema();
+    json_dumpf(schema, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(schema);
+    return fflush(stdout) == 0 ? COMMAND_OK : COMMAND_FAILED;
 }
 
 /* All of a company, where no name is given. */
@@ -110,6 +124,8 @@ static int check_run(const struct invocation *invocation)
     struct config *config;
     const char *const *names;
     bool all_right = true;
+    if (invocation_has(invocation, "schema"))
+        return print_schema();
     int code = flow_company(invocation, invocation->args[0], &config);
     if (code != COMMAND_OK)
         return code;
@@ -138,6 +154,7 @@ const struct command command_flow_check = {
         "cycles, types, and, where a company is around the file (hq.yaml), that its agents,\n"
         "capabilities, webhooks, people and roles exist. Without a name: all of the company.\n"
         "Exit 2 where there is an error.\n",
+    .options = check_options,
     .max_args = 1000,
     .run = check_run,
 };

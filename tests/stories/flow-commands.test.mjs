@@ -111,7 +111,7 @@ test('check tells everything at once with its place, exit 2, and says when no co
   assert.equal(code, 2);
   assert.match(stderr, /wrong\.yaml: 5 errors/);
   for (const [place, words] of [['3:26', /tsak/], ['5:18', /mehs/], ['8:46', /only two numbers or two texts have an order/],
-    ['9:48', /there is no function "lenght"/], ['12:33', /reveiw/]])
+    ['9:46', /there is no function "lenght"/], ['12:33', /reveiw/]])
     assert.match(stdout, new RegExp(`^wrong\\.yaml:${place}: .*${words.source}`, 'm'));
   assert.match(stdout, /did you mean "length"\?/);
 
@@ -229,4 +229,13 @@ o review
 ? gate
   role:engineer decides
 `);
+});
+
+test('the JSON Schema for editors knows every key of the sample workflows', async (t) => {
+  const { hq } = folder(t);
+  const { code, stdout } = await hq('flow', 'check', '--schema');
+  assert.equal(code, 0);
+  const schema = JSON.parse(stdout);
+  assert.match(schema.$schema, /json-schema\.org\/draft\/2020-12/);
+  for (const key of ['name', 'inputs', 'budget', 'steps', 'on_failure', 'output']) assert.ok(schema.properties[key], key);
 });
