@@ -10,6 +10,7 @@ import { Company, processesOf } from '../stories/company.mjs';
 import * as firstLight from './first-light.mjs';
 import { bringDown } from './operator.mjs';
 import * as teamwork from './teamwork.mjs';
+import * as workflow from './workflow.mjs';
 
 const { values: options } = parseArgs({ options: {
   all: { type: 'boolean', default: false },
@@ -19,7 +20,7 @@ const { values: options } = parseArgs({ options: {
   slots: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '60' }, // how long the short form starts new runs
 } });
-const scenarios = [firstLight, teamwork].filter(({ name }) => name.includes(options.scenario));
+const scenarios = [firstLight, teamwork, workflow].filter(({ name }) => name.includes(options.scenario));
 
 let serial = 0;
 
