@@ -9,7 +9,7 @@ import { checkRun, decide, lookRun, runEnded, startRun, untilGate, untilRun, unt
 const gated = (approve = {}) => ({
   steps: {
     ask: { approve: { title: 'Release?', show: 'the very bytes', expires: '1h', ...approve } },
-    after: { needs: ['ask'], wait: { for: '0s' } },
+    after: { needs: ['ask'], wait: { for: '1ms' } },
   },
 });
 
@@ -51,7 +51,7 @@ test('twenty words of three people at once: the first one wins, the others are t
 });
 
 test('a word at the moment of the expiry: approved or expired, never both', async (t) => {
-  const company = await open(t, { expires: '400ms' });
+  const company = await open(t, { expires: '1s' });
   const ids = await Promise.all(Array.from({ length: 12 }, () => startRun(company, 'gated')));
   await Promise.all(ids.map(async (id, i) => {
     const item = await untilGate(company, id);
@@ -65,7 +65,7 @@ test('a word at the moment of the expiry: approved or expired, never both', asyn
 });
 
 test('the hub is down at the deadline: it is rejected at the next start, and a late word is told so', async (t) => {
-  const company = await open(t, { expires: '1500ms' });
+  const company = await open(t, { expires: '2s' });
   const id = await startRun(company, 'gated');
   const item = await untilGate(company, id);
   await company.hq('down');
@@ -97,7 +97,7 @@ test('the file is edited while a person thinks: the run goes on as it began, the
   const company = await open(t);
   const old = await startRun(company, 'gated');
   const item = await untilGate(company, old);
-  writeFlow(company, 'gated', { steps: { other: { wait: { for: '0s' } } }, output: 'the new file' });
+  writeFlow(company, 'gated', { steps: { other: { wait: { for: '1ms' } } }, output: 'the new file' });
   const { json } = await company.api('GET', `/v1/inbox/${item.id}`);
   assert.match(json.item?.subject ?? json.subject, /the very bytes/);
   assert.equal((await decide(company, item.id, 'approved')).status, 200);

@@ -78,7 +78,7 @@ test('into an effect and a job: one destination, one folder, arguments that are 
 
 test('an input of the wrong kind, too long or unknown is refused before anything is written', async (t) => {
   const company = await Company.open(t, { agents: 1 });
-  writeFlow(company, 'typed', { inputs: { n: { type: 'integer', required: true }, word: { type: 'string', enum: ['a', 'b'] }, text: { type: 'string', max_length: 5 } }, steps: { nap: { wait: { for: '0s' } } } });
+  writeFlow(company, 'typed', { inputs: { n: { type: 'integer', required: true }, word: { type: 'string', enum: ['a', 'b'] }, text: { type: 'string', max_length: 5 } }, steps: { nap: { wait: { for: '1ms' } } } });
   for (const [inputs, seen] of [[{}, /n/], [{ n: 'x' }, /n/], [{ n: 1.5 }, /n/], [{ n: 1, word: 'c' }, /word/], [{ n: 1, text: 'sixsix' }, /text/], [{ n: 1, more: 1 }, /more/], [{ n: { a: 1 } }, /n/]]) {
     const { status, json, text } = await company.api('POST', '/v1/runs', { workflow: 'typed', inputs, key: 'k' });
     assert.deepEqual([status, json.error.code], [422, 'bad_input'], text);
