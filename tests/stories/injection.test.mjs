@@ -1,7 +1,7 @@
 // Inputs are data, whoever sends them: nothing that stands in one becomes a command, an instruction, a
 // destination or a path.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -49,10 +49,10 @@ test('into an instruction: what is not one plain line travels as data, between f
 
 test('into an effect and a job: one destination, one folder, arguments that are no shell\'s', async (t) => {
   const receiver = await Receiver.open(t);
-  const company = await Company.open(t, { agents: 1, env: { HQ_OPS: receiver.url },
+  const company = await Company.open(t, { agents: 1, env: { OPS_URL: receiver.url },
     change: (config) => {
-      config.webhooks = { ops: { url: { env: 'HQ_OPS' }, per_minute: 6000 } };
-      config.jobs = { dir: 'job-queue' };
+      config.webhooks = { ops: { url: { env: 'OPS_URL' }, per_minute: 6000 } };
+      config.jobs = 'job-queue';
     } });
   writeFlow(company, 'out', {
     inputs: open,
@@ -61,6 +61,7 @@ test('into an effect and a job: one destination, one folder, arguments that are 
       batch: { needs: ['post'], timeout: '1m', job: { name: 'solve', script: 'solve.sh', args: ['${{ inputs.text }}'] } },
     },
   });
+  writeFileSync(join(company.dir, 'workflows/solve.sh'), 'echo solved\n');
   for (const text of nasty.filter((one) => one.trim())) {
     const id = await startRun(company, 'out', { text });
     const outbox = join(company.dir, 'job-queue/outbox');
