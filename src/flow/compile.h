@@ -108,10 +108,9 @@ int64_t flow_number(const json_t *object, const char *path);
 bool flow_flag(const json_t *object, const char *path);
 const char *flow_text(struct flow_compile *compile, const json_t *object, const char *path);
 
-/* The place of the value at a pointer, of its key, and of the first character of its text. */
+/* The place of the value at a pointer, and of its key. */
 struct place flow_place(const struct flow_compile *compile, const char *pointer);
 struct place flow_key_place(const struct flow_compile *compile, const char *pointer);
-struct place flow_text_place(const struct flow_compile *compile, const char *pointer);
 
 /* pointer/name, in the arena. */
 const char *flow_below(const struct flow_compile *compile, const char *pointer, const char *name);

@@ -70,31 +70,6 @@ struct place flow_key_place(const struct flow_compile *compile, const char *poin
     return yaml_key_place(compile->document, pointer);
 }
 
-/* The character of the file at a place; "" beyond its end. */
-static const char *text_at(const struct findings *findings, struct place at)
-{
-    if (at.line < 1 || (size_t)at.line > findings->line_count)
-        return "";
-    const char *text = findings->lines[at.line - 1];
-    for (int column = 1; column < at.column && *text; text++)
-        column += ((unsigned char)text[1] & 0xc0) != 0x80;
-    return text;
-}
-
-struct place flow_text_place(const struct flow_compile *compile, const char *pointer)
-{
-    struct place at = flow_place(compile, pointer);
-    const char *text = text_at(compile->findings, at);
-    if (*text == '"' || *text == '\'')
-        return (struct place){at.line, at.column + 1};
-    if (*text != '|' && *text != '>')
-        return at;
-    struct place below = {at.line + 1, 1}; /* a block: its text begins in the next line */
-    for (text = text_at(compile->findings, below); *text == ' '; text++)
-        below.column++;
-    return *text ? below : at;
-}
-
 const char *flow_below(const struct flow_compile *compile, const char *pointer, const char *name)
 {
     return yaml_pointer(compile->arena, pointer, name);
@@ -135,8 +110,8 @@ static struct flow_use *use_add(struct flow_compile *compile, const struct flow_
 
 static struct expr_source source_at(struct flow_compile *compile, const char *pointer)
 {
-    return (struct expr_source){compile->arena, compile->findings,
-                                flow_text_place(compile, pointer), flow_what(compile, pointer)};
+    return (struct expr_source){compile->arena, compile->findings, flow_place(compile, pointer),
+                                flow_what(compile, pointer)};
 }
 
 struct expr *flow_compile_expr(struct flow_compile *compile, const json_t *value,
@@ -164,8 +139,8 @@ struct inside {
 static struct place place_inside(void *ctx, const char *pointer)
 {
     const struct inside *inside = ctx;
-    return flow_text_place(inside->compile,
-                           arena_printf(inside->compile->arena, "%s%s", inside->pointer, pointer));
+    return flow_place(inside->compile,
+                      arena_printf(inside->compile->arena, "%s%s", inside->pointer, pointer));
 }
 
 struct flow_value *flow_compile_value(struct flow_compile *compile, const json_t *value,
