@@ -1,13 +1,14 @@
-// The sample workflows of examples/atomizer: each runs to its end on real
+// The sample workflows of examples/atomizer: each is checked, passes its own tests, and runs to its end on real
 // processes with the offline model; where it has a gate, a person decides over the command line.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { Company, copyExample, repository, until } from './company.mjs';
+import { binary, Company, copyExample, repository, run, until } from './company.mjs';
 
 const example = join(repository, 'examples/atomizer');
+const samples = ['client-intake', 'condense-discussion', 'design-review', 'material-trade-study', 'quick-research'];
 
 // The example company as it is shipped, on free ports.
 async function open(t) {
@@ -41,6 +42,18 @@ async function toGate(company, name, ...args) {
 
 const ended = async (company, id) => (await company.hq('flow', 'watch', id, '--json')).stdout.trim().split('\n').map((line) => JSON.parse(line)).at(-1).run;
 const show = (gate) => JSON.parse((gate.item ?? gate).subject).show;
+
+test('every sample has a test of its own, and all pass', async () => {
+  const files = readdirSync(join(example, 'workflows')).filter((name) => name.endsWith('.yaml'));
+  assert.deepEqual(files, samples.flatMap((name) => [`${name}.test.yaml`, `${name}.yaml`]));
+  for (const name of samples) {
+    const check = await run(binary, ['-C', example, 'flow', 'check', name]);
+    assert.equal(check.code, 0, `${name}: ${check.stdout}${check.stderr}`);
+    const result = await run(binary, ['flow', 'test', join(example, 'workflows', `${name}.test.yaml`)]);
+    assert.equal(result.code, 0, `${name}: ${result.stdout}${result.stderr}`);
+    assert.match(result.stdout, /[1-9]\d* passed, 0 failed/);
+  }
+});
 
 test('material-trade-study: two in parallel, one revision, released, reported with a file', async (t) => {
   const company = await open(t);
