@@ -6,8 +6,8 @@
 #include "config/config.h"
 #include "config/values.h"
 #include "flow/compile.h"
-#include "flow/env_name.h"
 #include "flow/files.h"
+#include "sys/variable.h"
 
 struct checking {
     struct flow_compile *compile;
@@ -67,16 +67,18 @@ static void check_task(const struct checking *checking)
 static void check_environment(const struct checking *checking)
 {
     struct flow_compile *compile = checking->compile;
-    const char *name, *why;
+    const char *name;
     json_t *value;
     json_object_foreach (json_object_get(checking->value, "with"), name, value) {
         const char *pointer =
             flow_below(compile, flow_below(compile, checking->pointer, "with"), name);
         struct place at = flow_key_place(compile, pointer);
-        if (flow_env_name_is_fit(name, &why))
+        if (variable_is_plain(name) && !variable_is_reserved(name))
             continue;
         finding_error(compile->findings, at, "steps.%s.with: \"%s\" %s", checking->step->id, name,
-                      why);
+                      variable_is_plain(name)
+                          ? "is a reserved name: programs act on it"
+                          : "cannot name a variable: use letters, digits and _");
         finding_hint(compile->findings, "these are the command's environment: name it as you like, "
                                         "but not as programs do");
     }

@@ -17,28 +17,27 @@ bool variable_is_plain(const char *name)
 
 bool variable_is_reserved(const char *name)
 {
-    static const char *const names[] = {"PATH",
-                                        "HOME",
-                                        "TMPDIR",
-                                        "SHELL",
-                                        "ENV",
-                                        "IFS",
-                                        "PS4",
-                                        "SHELLOPTS",
-                                        "CDPATH",
-                                        "PROMPT_COMMAND",
-                                        "LOCPATH",
-                                        "NLSPATH",
-                                        "GCONV_PATH",
-                                        "HOSTALIASES",
-                                        "JAVA_TOOL_OPTIONS",
-                                        "SSLKEYLOGFILE",
-                                        "GLIBC_TUNABLES",
-                                        "CLASSPATH",
-                                        "TERMINFO",
-                                        NULL};
-    static const char *const beginnings[] = {"LD_",  "DYLD_", "HQ_",  "BASH",    "PYTHON", "NODE_",
-                                             "PERL", "RUBY",  "GIT_", "MALLOC_", "LUA_",   NULL};
+    /* Shells; where programs, libraries and settings are found; what starts other programs; where
+     * traffic goes. */
+    static const char *const names[] = {"PATH",        "HOME",        "TMPDIR",
+                                        "SHELL",       "ENV",         "IFS",
+                                        "PS1",         "PS2",         "PS3",
+                                        "PS4",         "SHELLOPTS",   "CDPATH",
+                                        "GLOBIGNORE",  "USER",        "LOGNAME",
+                                        "PWD",         "OLDPWD",      "PROMPT_COMMAND",
+                                        "LOCPATH",     "NLSPATH",     "GCONV_PATH",
+                                        "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN",
+                                        "EDITOR",      "VISUAL",      "PAGER",
+                                        "BROWSER",     "CC",          "CXX",
+                                        "MAKEFLAGS",   "MFLAGS",      "GLIBC_TUNABLES",
+                                        "CLASSPATH",   "TERMINFO",    "ALL_PROXY",
+                                        "HTTP_PROXY",  "HTTPS_PROXY", "FTP_PROXY",
+                                        "NO_PROXY",    "_",           NULL};
+    static const char *const beginnings[] = {
+        "LD_",   "DYLD_", "HQ_",     "BASH",     "PYTHON",  "NODE_",   "NPM_", "PERL",
+        "RUBY",  "GEM_",  "BUNDLE_", "JAVA_",    "_JAVA",   "JDK_",    "GIT_", "SSH_",
+        "LUA_",  "PHP",   "R_",      "TCL",      "DOTNET_", "MALLOC_", "LC_",  "XDG_",
+        "DBUS_", "CURL_", "SSL",     "OPENSSL_", NULL};
     for (size_t i = 0; names[i]; i++)
         if (strcasecmp(name, names[i]) == 0)
             return true;
