@@ -99,7 +99,7 @@ static void make_text(struct flow_bundle *bundle)
                             json_text(bundle->files[i]->text, bundle->files[i]->len));
     json_t *all = json_pack("{s:i,s:s,s:o}", "v", 1, "entry",
                             flow_entry_of(&bundle->arena, bundle->entry), "files", files);
-    json_object_set(all, "blobs", bundle->blobs ? bundle->blobs : json_object());
+    json_object_set_new(all, "blobs", bundle->blobs ? json_incref(bundle->blobs) : json_object());
     bundle->text = json_print(&bundle->arena, all);
     hash_hex(bundle->text, strlen(bundle->text), hex);
     bundle->hash = arena_strdup(&bundle->arena, hex);
