@@ -272,8 +272,7 @@ static void test_random(void **state)
         drawn += check_picture(graph_seal(&graph));
         graph_fini(&graph);
     }
-    print_message("%d of 1500 were drawn with lines\n", drawn);
-    assert_true(drawn > 1000);
+    assert_in_range(drawn, 1000, 1500); /* the others were too wide: lists */
 }
 
 /* ---- size ---- */
