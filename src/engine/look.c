@@ -133,7 +133,8 @@ static void add_draft(struct sheet *sheet, struct view *view, json_t *actions, i
         add_op(sheet, view, OP_EVENT)->event = &draft->routed[i];
 }
 
-/* The facts that wait, then the time where one was waited for. *told: there was something. */
+/* The facts that wait, then the time: what is started now has its whole timeout before it, also where
+ * the facts are older because nobody looked. *told: there was something. */
 static int tell(struct view *view, bool *told, int64_t *time_at, struct err *err)
 {
     struct followed *followed = view->followed;
@@ -141,7 +142,7 @@ static int tell(struct view *view, bool *told, int64_t *time_at, struct err *err
     *told = followed_has_facts(followed);
     int rc = followed_tell(followed, INT64_MAX, err);
     int64_t wake_at = rc == FOLLOWED ? flow_run_wake_at(followed->state) : 0;
-    *time_at = wake_at && wake_at <= now ? now : 0;
+    *time_at = *told || (wake_at && wake_at <= now) ? now : 0;
     return *time_at ? followed_tell_time(followed, now, err) : rc;
 }
 

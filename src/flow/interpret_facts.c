@@ -226,7 +226,7 @@ static int run_started(struct flow_run *run, const struct flow_fact *fact, struc
     char started[TIME_TEXT];
     if (run->is_started)
         return bad_fact(fact, err, "the run has started before");
-    time_rfc3339(fact->at, started);
+    time_rfc3339(run->now, started);
     run->is_started = true;
     run->inputs = json_is_object(inputs) ? json_incref((json_t *)inputs) : json_object();
     run->bytes += json_dumpb(run->inputs, NULL, 0, JSON_COMPACT);
@@ -292,6 +292,13 @@ static int take(struct flow_run *run, const struct flow_fact *fact, struct err *
     return step_fact(run, fact, type, err);
 }
 
+/* Within what can be added to: from 1970 to the year 9999. */
+static int64_t sane_time(int64_t at)
+{
+    const int64_t latest = INT64_C(253402300799999);
+    return at < 0 ? 0 : at > latest ? latest : at;
+}
+
 /* What was due before the fact comes first, whenever it is told: a signal that came after the
  * timeout is late even if nobody looked in between. */
 int run_take_fact(struct flow_run *run, const struct flow_fact *fact, struct err *err)
@@ -301,10 +308,10 @@ int run_take_fact(struct flow_run *run, const struct flow_fact *fact, struct err
     if (!fact->type || (!is_time && !json_is_object(fact->body)))
         return err_set(err, "bad_fact", "event %lld has no type, or its body is no object",
                        (long long)fact->seq);
-    int64_t until = is_time ? fact->at : fact->at - 1;
-    if (fact->at > run->now && (!is_time || (first && first->key <= until)))
-        run->now = fact->at;
-    run->heard_at = is_time ? fact->at : run->heard_at;
+    int64_t at = sane_time(fact->at), until = is_time ? at : at - 1;
+    if (at > run->now && (!is_time || (first && first->key <= until)))
+        run->now = at;
+    run->heard_at = is_time ? at : run->heard_at;
     run_fire_timers(run, until);
     run_go_on(run);
     int rc = is_time || run->is_over ? 0 : take(run, fact, err);
