@@ -1,4 +1,5 @@
 /* The fixture of the engine's tests. */
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +87,8 @@ void engine_case_stop(struct engine_case *c)
 
 static void open_all(struct engine_case *c)
 {
-    c->ledger = ledger_open(c->store, &c->err);
+    struct store *store = c->store ? c->store : store_sqlite_open(c->folder, &c->err);
+    c->ledger = store ? ledger_open(store, &c->err) : NULL;
     if (!c->ledger)
         fail_msg("%s", c->err.message);
     engine_case_go_on(c);
@@ -103,7 +105,7 @@ static void close_all(struct engine_case *c)
     ledger_close(c->ledger);
 }
 
-int engine_setup(void **state)
+static int setup(void **state, bool on_disk)
 {
     struct engine_case *c = calloc(1, sizeof(*c));
     c->config = (struct config){
@@ -128,18 +130,41 @@ int engine_setup(void **state)
     };
     c->router = (struct engine_router){route, c};
     c->findings = json_array();
-    c->store = store_mem_open();
-    store_mem_keep(c->store);
+    strcpy(c->folder, "/tmp/hq-engine-XXXXXX");
+    if (on_disk) {
+        assert_non_null(mkdtemp(c->folder));
+    } else {
+        c->store = store_mem_open();
+        store_mem_keep(c->store);
+    }
     open_all(c);
     *state = c;
     return 0;
+}
+
+int engine_setup(void **state)
+{
+    return setup(state, false);
+}
+
+int engine_setup_on_disk(void **state)
+{
+    return setup(state, true);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    return remove(path);
 }
 
 int engine_teardown(void **state)
 {
     struct engine_case *c = *state;
     close_all(c);
-    store_mem_free(c->store);
+    if (c->store)
+        store_mem_free(c->store);
+    else
+        nftw(c->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     json_decref(c->findings);
     arena_fini(&c->arena);
     free(c);

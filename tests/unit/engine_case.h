@@ -17,7 +17,8 @@ enum { WAIT_MS = 20000 /* for anything; nothing takes that long */ };
 struct engine_case {
     struct config config;
     struct arena arena;
-    struct store *store;
+    struct store *store; /* the double in memory; NULL: SQLite in `folder`, for what is large */
+    char folder[64];
     struct ledger *ledger;
     struct engine_router router;
     struct engine *engine;
@@ -30,6 +31,7 @@ struct engine_case {
 };
 
 int engine_setup(void **state);
+int engine_setup_on_disk(void **state);
 int engine_teardown(void **state);
 
 #define ENGINE_TEST(name) cmocka_unit_test_setup_teardown(name, engine_setup, engine_teardown)
