@@ -89,6 +89,41 @@ test('each failed expectation says what was seen', async (t) => {
   }
 });
 
+test('what a company would do to a run happens to it here', async (t) => {
+  const main = `
+name: main
+budget: { wall: 10d }
+steps:
+  draft: { agent: writer, task: go, output: { schema: { type: integer } }, retry: { attempts: 2, initial: 1s } }
+  sub: { needs: [draft], workflow: inner, timeout: 5d, with: { n: "\${{ steps.draft.output }}" } }
+  gate: { needs: [draft], approve: { show: x, rerun: draft, expires: 30d } }
+  last: { needs: [sub, gate], run: "echo hello", with: { N: "\${{ steps.sub.output }}" } }
+on_failure: { agent: writer, task: explain }
+`;
+  const inner = `
+name: inner
+inputs: { n: { type: integer, required: true } }
+steps: { ask: { approve: { show: "\${{ inputs.n }}", expires: 20d } } }
+output: "\${{ inputs.n }}"
+`;
+  const item = (name, steps, expect) => `  - name: ${name}\n    steps: { ${steps}, on_failure: { output: why } }\n    expect: ${expect}\n`;
+  const tests = 'tests:\n' + [
+    item('a sub-workflow that is taken back is forgotten', `draft: { output: 1 }, sub: { steps: { ask: { decision: approved, after: 2d } } },
+      gate: [ { decision: changes_requested, after: 1d }, { decision: approved } ], last: { output: hello }`,
+    '{ state: done, steps: { sub: { round: 1, output: 1 }, sub/ask: done }, after: { min: 3d, max: 3d } }'),
+    item('an output that does not fit is tried again, then fails', 'draft: { output: one }', '{ state: failed, failure: { class: malformed, message: integer }, steps: { draft: { tries: 2 }, on_failure: done, last: not_run } }'),
+    item('a sub-workflow has the time of its step', 'draft: { output: 1 }, sub: { steps: { ask: { decision: approved, after: 6d } } }, gate: { decision: approved }', '{ state: failed, failure: { step: sub, class: timeout }, after: { min: 5d, max: 5d } }'),
+    item('a sub-workflow that is rejected rejects', 'draft: { output: 1 }, sub: { steps: { ask: { decision: rejected, feedback: no } } }, gate: { decision: approved }', '{ state: rejected, steps: { sub: rejected, last: not_run } }'),
+    item('a run has the time of its budget', 'draft: { output: 1 }, sub: { output: 4 }, gate: { decision: approved, after: 11d }', '{ state: timed_out, after: { min: 10d, max: 10d } }'),
+    item('a refusal is not tried again', 'draft: { fail: refused, message: no }', '{ state: failed, failure: { class: refused, message: "no" }, steps: { draft: { tries: 1 } } }'),
+  ].join('');
+  const dir = folder(t, { 'main.yaml': main, 'inner.yaml': inner, 'main.test.yaml': tests });
+  for (const seed of ['0', '5']) {
+    const result = await hq(dir, 'main.test.yaml', '--seed', seed);
+    assert.match(result.stdout, /6 passed, 0 failed\n$/, result.stdout + result.stderr);
+  }
+});
+
 test('a wrong file is told with its place, and nothing of it runs', async (t) => {
   const change = (from, to) => files(GOOD.replace(from, to));
   const cases = [
