@@ -190,7 +190,8 @@ static int demo_run(const struct invocation *invocation)
     const char *dir = demo.company.dir;
     int ended = demo_company_end(&demo.company);
     code = ended == COMMAND_OK ? code : ended;
-    demo_text(&demo.tell, kept ? "Kept, stopped: %s\n" : "", dir);
+    if (kept)
+        demo_text(&demo.tell, "Kept, stopped: %s\n", dir);
     demo_event(&demo.tell, "end",
                json_pack("{s:b,s:i,s:b}", "ok", code == COMMAND_OK, "code", code, "kept", kept));
     watch_end(&watch);
