@@ -96,6 +96,20 @@ static const char *folder_of(struct flow_compile *compile)
                  : "the workflow's folder";
 }
 
+/* A file of the bundle's own folder that may have been meant. */
+static void hint_file(struct flow_compile *compile, const char *name)
+{
+    const char *const *paths;
+    struct flow_bundle *bundle = compile->bundle;
+    size_t count = bundle->dir ? flow_list(bundle->dir, compile->arena, &paths) : 0;
+    const char **names = arena_alloc(compile->arena, (count + 1) * sizeof(*names));
+    for (size_t i = 0; i < count; i++)
+        names[i] = paths[i] + strlen(bundle->dir) + 1;
+    const char *near = count ? str_nearest(name, names) : NULL;
+    if (near)
+        finding_hint(compile->findings, "did you mean \"%s\"?", near);
+}
+
 static struct flow_bundle_file *open_at(struct flow_compile *compile, const char *path,
                                         const char *pointer)
 {
@@ -110,6 +124,8 @@ static struct flow_bundle_file *open_at(struct flow_compile *compile, const char
     if (!file)
         finding_error(compile->findings, flow_place(compile, pointer), "%s: %s",
                       flow_what(compile, pointer), err.message);
+    if (!file && !strchr(name, '/'))
+        hint_file(compile, name);
     return file;
 }
 

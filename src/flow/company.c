@@ -108,6 +108,54 @@ static void check_by(struct company *company, const struct flow_step *step, cons
     }
 }
 
+static bool may_decide(const struct config_person *person, const char *const *by)
+{
+    bool all = !by[0];
+    for (; *by; by++) {
+        const char *name = strchr(*by, ':') ? strchr(*by, ':') + 1 : *by;
+        all = all ||
+              (str_starts(*by, "person:") ? str_eq(name, person->id) : str_in(name, person->roles));
+    }
+    return all;
+}
+
+/* More votes than there are people who may give one would never come together. */
+static void check_votes(struct company *company, const struct flow_step *step, const char *pointer)
+{
+    const struct config *config = company->config;
+    struct flow_compile *compile = company->compile;
+    bool has_local = false;
+    int64_t people = 0;
+    for (size_t i = 0; i < config->person_count; i++) {
+        has_local = has_local || config->people[i].local;
+        people += may_decide(&config->people[i], step->approve.by);
+    }
+    people += !has_local; /* the owner, who has every role */
+    if (step->approve.votes <= people || compile->findings->errors)
+        return;
+    const char *at = arena_printf(compile->arena, "%s/approve/votes", pointer);
+    finding_error(compile->findings, flow_place(compile, at),
+                  "%s: %lld votes cannot come together: hq.yaml knows %lld who may decide",
+                  flow_what(compile, at), (long long)step->approve.votes, (long long)people);
+}
+
+/* What a step's kind needs of the company. */
+static void check_means(struct company *company, const struct flow_step *step, const char *pointer)
+{
+    struct flow_compile *compile = company->compile;
+    struct place at =
+        flow_key_place(compile, flow_below(compile, pointer, flow_kind_word(step->kind)));
+    if (step->kind == FLOW_JOB && !company->config->jobs) {
+        finding_error(compile->findings, at, "%s: hq.yaml has no folder for jobs",
+                      flow_what(compile, pointer));
+        finding_hint(compile->findings, "add it, like jobs: job-queue");
+    } else if (step->kind == FLOW_RUN && !company->config->runner) {
+        finding_warn(compile->findings, at, "%s: hq.yaml keeps no runner, so nobody runs this",
+                     flow_what(compile, pointer));
+        finding_hint(compile->findings, "add it: runner: true");
+    }
+}
+
 static void check_step(struct company *company, const struct flow_step *step, const char *pointer)
 {
     struct flow_compile *compile = company->compile;
@@ -118,8 +166,11 @@ static void check_step(struct company *company, const struct flow_step *step, co
         check_known(company, &(struct mention){flow_below(compile, pointer, "capability"),
                                                "agent with the capability", step->capability,
                                                company->capabilities});
-    if (step->kind == FLOW_APPROVE && step->approve.by)
+    if (step->kind == FLOW_APPROVE && step->approve.by) {
         check_by(company, step, pointer);
+        check_votes(company, step, pointer);
+    }
+    check_means(company, step, pointer);
     if (step->kind != FLOW_EFFECT)
         return;
     const char *id = step->id;

@@ -176,11 +176,34 @@ static void a_bundle_is_its_text(void **state)
     }
 }
 
+/* A company without a folder for jobs cannot have any; without a runner it is warned. */
+static void the_company_must_have_the_means(void **state)
+{
+    const struct flow_report *reports;
+    struct config bare = *company;
+    bare.jobs = NULL;
+    bare.runner = false;
+    struct flow_bundle *bundle =
+        flow_bundle_read(arena_printf(&arena, "%s/job.yaml", folder("right")), &bare);
+    flow_bundle_reports(bundle, &reports);
+    assert_int_equal(reports->errors, 1);
+    assert_string_equal(reports->items[0].message, "steps.study: hq.yaml has no folder for jobs");
+    flow_bundle_close(bundle);
+    bundle = flow_bundle_read(arena_printf(&arena, "%s/command.yaml", folder("right")), &bare);
+    flow_bundle_reports(bundle, &reports);
+    assert_int_equal(reports->errors, 0);
+    assert_int_equal(reports->count, 2);
+    assert_string_equal(reports->items[1].message,
+                        "steps.count: hq.yaml keeps no runner, so nobody runs this");
+    flow_bundle_close(bundle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_files_have_no_findings),
         cmocka_unit_test(a_bundle_is_its_text),
+        cmocka_unit_test(the_company_must_have_the_means),
         cmocka_unit_test(wrong_files_are_refused_with_what_they_expect),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
