@@ -231,11 +231,22 @@ static void providers_are_checked(void **state)
     }
 }
 
+/* Nothing in a file may steer the terminal: not by bytes, not by the direction of letters. */
+static void a_file_does_not_steer_the_terminal(void **state)
+{
+    load("agents: {\"a\\u202eb\\x1b[2J\\x9bm\": {model: m/x}}");
+    const char *text = printed();
+    assert_non_null(strstr(text, "a b [2J m"));
+    load("agents: {a\xe2\x81\xa6: {model: m/x}}");
+    assert_null(strstr(printed(), "\xe2\x81\xa6"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(bad_files_are_refused_with_place_and_value),
         FOLDER_TEST(providers_are_checked),
+        FOLDER_TEST(a_file_does_not_steer_the_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
