@@ -172,7 +172,7 @@ const struct command command_flow_list = {
     .name = "flow list",
     .group = "RUN",
     .usage = "",
-    .summary = "the company's workflows, and whether they are right",
+    .summary = "the company's workflows, and what is wrong",
     .details = "Inputs in [brackets] may be left out.\n",
     .run = list_run,
 };

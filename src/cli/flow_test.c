@@ -125,7 +125,7 @@ const struct command command_flow_test = {
     .name = "flow test",
     .group = "WORK",
     .usage = "FILE...",
-    .summary = "run a workflow's tests: canned answers, virtual time",
+    .summary = "a workflow's tests: canned answers, no waits",
     .details =
         "FILE is NAME.test.yaml, or the workflow that it stands beside. Nothing needs to run, "
         "nobody is\n"

@@ -244,7 +244,7 @@ const struct command command_job_watch = {
     .name = "job watch",
     .group = "WORK",
     .usage = "",
-    .summary = "be the other side of the batch bridge: run jobs, hand results in",
+    .summary = "the other side of the bridge: run jobs, hand in",
     .details =
         "Needs no company: --dir names the folder with inbox and outbox, or its copy on\n"
         "another machine. A script runs as you, without a sandbox: look before you say yes.\n",
