@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -163,14 +166,37 @@ static int load_config(struct demo_company *company, struct err *err)
                    count ? findings[0].message : "cannot be read");
 }
 
+/* Another demo that starts at this moment has not bound its ports yet: each takes a name for its
+ * block, which goes away with the process (unix(7), abstract sockets). -1: it is taken. */
+static int take_block(int first_port)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int len =
+        snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "hq-demo-ports-%d", first_port);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&name, size) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 /* The first block of ports of which nobody has one. */
 static int find_ports(struct demo_company *company, struct err *err)
 {
+    err_set(err, "no_ports", "there is no free block of ports between %d and %d", FIRST_PORT,
+            FIRST_PORT + BLOCKS * PORTS);
     for (int block = 0; block < BLOCKS; block++) {
+        company->block = take_block(FIRST_PORT + block * PORTS);
+        if (company->block < 0)
+            continue;
         if (write_config(company, block * PORTS, err) < 0 || load_config(company, err) < 0)
             return -1;
         if (ports_check(company->config, err) == 0)
             return 0;
+        close(company->block);
+        company->block = -1;
     }
     return -1;
 }
@@ -178,7 +204,7 @@ static int find_ports(struct demo_company *company, struct err *err)
 int demo_company_make(struct demo_company *company, const struct invocation *invocation,
                       const char *keep, double pace, struct err *err)
 {
-    *company = (struct demo_company){.inside = *invocation, .kept = keep != NULL};
+    *company = (struct demo_company){.inside = *invocation, .kept = keep != NULL, .block = -1};
     if (make_folder(company, keep, err) < 0)
         return -1;
     company->inside.dir = company->dir;
@@ -256,6 +282,8 @@ int demo_company_end(struct demo_company *company)
     }
     if (company->config)
         config_free(company->config);
+    if (company->block >= 0)
+        close(company->block);
     company->config = NULL;
     company->made = false;
     return code;

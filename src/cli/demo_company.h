@@ -17,6 +17,7 @@ struct demo_company {
     const char *dir;          /* absolute */
     bool kept;                /* --keep: the folder stays */
     bool made;                /* the folder is ours */
+    int block;                /* keeps other demos from its ports; -1: none */
 };
 
 /* Makes the folder (`keep`, which must be empty or not there yet, or one of its own beneath TMPDIR)

@@ -56,6 +56,13 @@ test('the whole story: parallel work, a crash, a rate limit, one revision, a gat
   assert.deepEqual(events.at(-1), { ...events.at(-1), type: 'end', ok: true, code: 0, kept: false });
 });
 
+test('several at once do not meet', async (t) => {
+  const dir = place(t);
+  const demos = await Promise.all([1, 2, 3].map(() => run(binary, ['demo', '--auto-approve', '--fast', '--json'], { env: { TMPDIR: dir } })));
+  assert.deepEqual(demos.map((demo) => demo.code), [0, 0, 0], demos.map((demo) => demo.stdout.slice(0, 500) + demo.stderr).join('\n'));
+  assert.equal(new Set(demos.map((demo) => ofType(lines(demo.stdout), 'up')[0].hub_port)).size, 3);
+});
+
 test('for people: it teaches commands that are real, and fits 80 columns', async (t) => {
   const dir = place(t);
   const demo = await run(binary, ['demo', '--auto-approve', '--fast'], { env: { TMPDIR: dir, COLUMNS: '80', LC_ALL: 'C.UTF-8' } });
