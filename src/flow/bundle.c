@@ -168,8 +168,8 @@ static int take_text(struct flow_bundle *bundle, const json_t *all, struct err *
         return err_set(err, "bad_bundle",
                        "this is no bundle of a workflow: it has v 1, entry, files and blobs");
     json_object_foreach (bundle->given, name, value)
-        if (!json_is_string(value))
-            return err_set(err, "bad_bundle", "the bundle's file \"%.80s\" is no text", name);
+        if (!json_is_string(value) || !value_is_file(name))
+            return err_set(err, "bad_bundle", "the bundle's file \"%.80s\" is none", name);
     json_object_foreach (bundle->blobs, name, value)
         if (!blob_is_whole(name, value))
             return err_set(err, "bad_bundle", "the bundle's blob \"%.80s\" is none", name);

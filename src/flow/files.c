@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "config/values.h"
 #include "flow/files.h"
 
 /* Reads at most one byte more than is allowed, so that too much is seen as such. */
@@ -159,6 +160,13 @@ int flow_files_open_folder(struct flow_bundle *bundle, const char *path, struct 
     if (!real)
         return err_errno(err, "no_file", "cannot be opened");
     char *slash = strrchr(real, '/');
+    if (!value_is_file(slash + 1)) {
+        err_set(err, "no_file",
+                "the name of a workflow's file has other characters than A-Z a-z 0-9 - _ . +: "
+                "rename it");
+        free(real);
+        return -1;
+    }
     bundle->entry = arena_strdup(&bundle->arena, slash + 1);
     slash[slash == real] = '\0';
     bundle->dir = arena_strdup(&bundle->arena, real);

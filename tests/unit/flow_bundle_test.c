@@ -21,6 +21,11 @@
 #define ONE "name: x\nsteps:\n  a: { agent: manager, task: A }\n"
 #define COMMAND "name: x\nsteps:\n  a: { run: ./tools/go.sh }\n"
 
+#define FILES "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":\"\"},\"blobs\":"
+#define BLOB                                                                                       \
+    "{\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"size\":0," \
+    "\"executable\":true}"
+
 static void put(const char *name, const char *text, size_t len)
 {
     FILE *file = fopen(in_dir(name), "w");
@@ -169,8 +174,12 @@ static void what_is_no_bundle_is_refused(void **state)
         "{\"v\":2,\"entry\":\"x\",\"files\":{},\"blobs\":{}}",
         "{\"v\":1,\"entry\":\"x\",\"files\":{},\"blobs\":{}}",
         "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":3},\"blobs\":{}}",
-        "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":\"\"},\"blobs\":{\"../"
-        "x\":{\"sha256\":\"\"}}}",
+        "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":\"\",\"../y\":\"\"},\"blobs\":{}}",
+        "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":\"\",\"/y\":\"\"},\"blobs\":{}}",
+        "{\"v\":1,\"entry\":\"../x\",\"files\":{\"../x.yaml\":\"\"},\"blobs\":{}}",
+        (FILES "{\"go\":{\"sha256\":\"e3b0\",\"size\":0,\"executable\":true}}}"),
+        (FILES "{\"../go\":" BLOB "}}"),
+        (FILES "{\"a/../go\":" BLOB "}}"),
         "{\"v\":1,\"entry\":\"x\",\"files\":{\"x.yaml\":\"\"},\"blobs\":[]}",
         "{\"v\":1,\"entry\":3,\"files\":{\"x.yaml\":\"\"},\"blobs\":{}}"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -178,6 +187,23 @@ static void what_is_no_bundle_is_refused(void **state)
         assert_null(flow_bundle_parse(texts[i], strlen(texts[i]), NULL, &err));
         assert_true(*err.message);
     }
+    struct err err;
+    static const char right[] = FILES "{\"a/go\":" BLOB "}}";
+    struct flow_bundle *bundle = flow_bundle_parse(right, strlen(right), NULL, &err);
+    assert_non_null(bundle);
+    flow_bundle_close(bundle);
+}
+
+/* Its name becomes that of a file in the run's folder. */
+static void a_file_s_name_is_plain(void **state)
+{
+    const struct flow_report *reports;
+    put_text("my flow.yaml", ONE);
+    struct flow_bundle *bundle = read_bundle("my flow.yaml");
+    assert_int_equal(flow_bundle_reports(bundle, &reports), 1);
+    assert_non_null(strstr(reports->items[0].message, "rename it"));
+    assert_null(flow_bundle_entry(bundle));
+    flow_bundle_close(bundle);
 }
 
 /* A bundle that was made elsewhere reads no file of this machine. */
@@ -330,6 +356,7 @@ int main(void)
         FOLDER_TEST(a_folder_has_its_bounds),
         FOLDER_TEST(a_folder_has_its_weight),
         FOLDER_TEST(what_is_no_bundle_is_refused),
+        FOLDER_TEST(a_file_s_name_is_plain),
         FOLDER_TEST(a_text_reads_no_disk),
         FOLDER_TEST(sub_workflows_are_found_by_entry),
         FOLDER_TEST(bombs_are_refused_in_a_sentence),
