@@ -157,6 +157,21 @@ int flow_open_right(const struct invocation *invocation, const char *name, struc
     return code;
 }
 
+/* A word as it may reach a terminal: no control characters, those of two bytes (C1) neither. */
+static void put_word(struct buf *out, const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)word[i],
+                      next = i + 1 < len ? (unsigned char)word[i + 1] : 0;
+        if (c < ' ' || c == 0x7f)
+            continue;
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+            i++;
+        else
+            buf_putc(out, word[i]);
+    }
+}
+
 void flow_put_folded(struct buf *out, const char *text, int columns, int indent)
 {
     int at = indent;
@@ -164,7 +179,7 @@ void flow_put_folded(struct buf *out, const char *text, int columns, int indent)
         size_t len = strcspn(text, " ");
         const char *word = text;
         struct buf one = {0};
-        buf_put(&one, word, len);
+        put_word(&one, word, len);
         int width = cell_width(buf_text(&one));
         if (at + width + 1 > columns && at > indent) {
             buf_printf(out, "\n%*s", indent, "");

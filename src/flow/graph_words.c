@@ -103,7 +103,7 @@ void graph_put_who(struct buf *out, const struct flow_step *step)
 {
     switch (step->kind) {
     case FLOW_TASK:
-        put_prefixed(out, step->agent ? "" : "any ", step->agent ? step->agent : step->capability);
+        put_prefixed(out, step->agent ? "" : "capability ", step->agent ? step->agent : step->capability);
         break;
     case FLOW_APPROVE:
         put_people(out, &step->approve);

@@ -69,6 +69,9 @@ test('the sample workflows are right, listed with what they want, and drawn with
     [['part', 'string', false], ['materials', 'list', false], ['load', 'string', false]]);
   const text = await hq('-C', dir, 'flow', 'list');
   assert.match(text.stdout, /^quick-research {12}3 {2}A question answered with sources\n {29}inputs: question \[audit\]$/m);
+  writeFileSync(join(dir, 'workflows/red.yaml'), 'name: red\ndescription: "a \\e[31mred \\x9b31m one"\nsteps: { a: { run: "true" } }\n');
+  assert.match((await hq('-C', dir, 'flow', 'list')).stdout, /^red {23}\S {2}(a \[31mred 31m one|wrong: .*)$/m);
+  rmSync(join(dir, 'workflows/red.yaml'));
   for (const { name } of list.items) {
     for (const command of ['graph', 'plan', 'check']) {
       const { code, stdout, stderr } = await hq('-C', dir, 'flow', command, name);
