@@ -7,4 +7,5 @@ PATH="$(scripts/node.sh):$PATH"
 export PATH
 scripts/build.sh build >/dev/null
 node tests/bench/run.mjs "$@"
-exec node tests/bench/delegation.mjs
+node tests/bench/delegation.mjs
+exec node tests/bench/flows.mjs
