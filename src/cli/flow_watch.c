@@ -17,12 +17,12 @@
 #include "flow/graph.h"
 #include "flow/spec.h"
 
-enum { DRAW_EVERY_MS = 1000 /* so that ages move */ };
+enum { DRAW_EVERY_MS = 1000 /* so that ages move */, STREAM_EVERY_MS = 30000 };
 
 struct drawing {
     const struct invocation *invocation;
     const struct flow *flow;
-    json_t *run; /* borrowed */
+    json_t *run;        /* borrowed */
     struct arena arena; /* of one picture */
     size_t lines;       /* of the picture that stands */
 };
@@ -119,11 +119,13 @@ static int draw_until_end(struct operator_line *line, const char *id, const stru
 /* Every look that says something new, as a line. */
 static int stream(struct operator_line *line, const char *id, json_t **run)
 {
+    int64_t timeout = line->invocation->timeout_ms;
+    int64_t until = timeout >= 0 ? time_boot_ms() + timeout : INT64_MAX;
     operator_catch_interrupt(line);
-    for (int64_t wait = 0;; wait = 30000) {
-        int64_t decided = json_get_int(*run, "decided", 0);
+    for (int64_t wait = 0;; wait = STREAM_EVERY_MS) {
+        int64_t decided = json_get_int(*run, "decided", 0), left = until - time_boot_ms();
         json_t *now = NULL;
-        int code = flow_look(line, id, decided, wait, &now);
+        int code = flow_look(line, id, decided, wait < left ? wait : left > 0 ? left : 0, &now);
         if (code != COMMAND_OK)
             return code;
         if (wait == 0 || json_get_int(now, "decided", 0) != decided || flow_has_ended(now))
@@ -132,6 +134,8 @@ static int stream(struct operator_line *line, const char *id, json_t **run)
         *run = now;
         if (flow_has_ended(now))
             return COMMAND_OK;
+        if (time_boot_ms() >= until)
+            return flow_waits_for_people(now) ? COMMAND_PERSON : COMMAND_TIMEOUT;
     }
 }
 

@@ -121,6 +121,9 @@ test('a gate: told how to decide, 6 while only people are waited for, 0 once app
   const [, item] = /waiting for a person: (g-\w+) "Release\?"\n +echo gate\n[^]*hq -C \S+ inbox approve \1\n/.exec(stopped.stderr);
   assert.match(stopped.stderr, /come back with: hq -C \S+ flow watch r-/);
   assert.equal((await company.hq('flow', 'run', 'gated', ...key, '--no-wait')).code, 6, 'the same run, at its gate');
+  const id = (await company.hq('flow', 'runs', '--json')).json.items[0].id;
+  const seen = await company.hq('flow', 'watch', id, '--json', '--timeout', '200ms');
+  assert.deepEqual([seen.code, JSON.parse(seen.stdout).run.state], [6, 'waiting']);
   assert.equal((await company.hq('inbox', 'approve', item)).code, 0);
   const again = await company.hq('flow', 'run', 'gated', ...key, '--json');
   assert.deepEqual([again.code, again.json.run.state], [0, 'done']);
