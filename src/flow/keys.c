@@ -178,7 +178,7 @@ static const struct config_key root_keys[] = {
      .keys = KEYS({"usd", KEY_USD, .doc = "The most that it may cost, in USD."},
                   {"tokens", KEY_AMOUNT, .min = 1, .max = TOKENS, .doc = "The most tokens."},
                   {"wall", KEY_DURATION, .min = SECOND, .max = YEAR,
-                   .doc = "How long it may take. Absent: as `limits.wall` of hq.yaml."})},
+                   .doc = "How long it may take. Absent: 31 days."})},
     {"limits", KEY_MAP, .doc = "What it may grow to.",
      .keys = KEYS({"depth", KEY_INT, .min = 1, .max = 16, .doc = "How deep delegation may go."},
                   {"tasks", KEY_INT, .min = 1, .max = LIMIT_TREE, .doc = "How many tasks in all."},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "config/config.h"
@@ -205,13 +206,14 @@ static bool is_live(enum flow_kind kind)
 static int64_t queueing_of(const struct outlook *outlook)
 {
     int64_t sum = 0, count = 0, live = outlook->flow->limit_live;
+    live = live > 0 ? live : LIMIT_FLOW_LIVE;
     for (size_t i = 0; i < outlook->flow->step_count; i++) {
         if (!is_live(outlook->flow->steps[i].kind))
             continue;
         sum = plan_add(sum, outlook->plan->steps[i].wall_ms);
         count++;
     }
-    return live > 0 && count > live ? (sum < 0 ? -1 : sum / live) : 0;
+    return count > live ? (sum < 0 ? -1 : sum / live) : 0;
 }
 
 /* After changes were requested at a gate, everything up to it may take as long as it did before. */
