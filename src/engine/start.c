@@ -12,9 +12,9 @@
 #include "engine/definitions.h"
 #include "engine/inside.h"
 #include "engine/start_seed.h"
+#include "engine/start_size.h"
 #include "flow/bundle.h"
 
-enum { NESTING = 16 /* sub-workflows in sub-workflows; deeper ones count as this */ };
 static const int64_t WALL_MS = FLOW_WALL_MS; /* every step has a time of its own */
 
 struct starting {
@@ -137,42 +137,15 @@ static int read_inputs(struct starting *starting, struct err *err)
     return starting->inputs ? 0 : -1;
 }
 
-/* How many tasks the steps can come to, all tries and rounds and sub-workflows counted. */
-static int64_t tasks_of(const struct flow_bundle *bundle, const struct flow *flow, int nesting)
-{
-    int64_t tasks = 0, rounds = 1;
-    for (size_t i = 0; i < flow->step_count; i++) {
-        const struct flow_step *step = &flow->steps[i];
-        const struct flow *sub =
-            step->workflow && nesting < NESTING ? flow_bundle_find(bundle, step->workflow) : NULL;
-        int64_t each = 1 + (sub ? tasks_of(bundle, sub, nesting + 1) : 0);
-        tasks += each * (step->retry.attempts > 1 ? step->retry.attempts : 1);
-        if (step->kind == FLOW_APPROVE && step->approve.rerun >= 0)
-            rounds += step->approve.rounds;
-    }
-    return tasks * rounds + (flow->on_failure ? 1 : 0);
-}
-
-static int64_t levels_of(const struct flow_bundle *bundle, const struct flow *flow, int nesting)
-{
-    int64_t deepest = 0;
-    for (size_t i = 0; i < flow->step_count && nesting < NESTING; i++) {
-        const char *entry = flow->steps[i].workflow;
-        const struct flow *sub = entry ? flow_bundle_find(bundle, entry) : NULL;
-        int64_t levels = sub ? levels_of(bundle, sub, nesting + 1) : 0;
-        deepest = levels > deepest ? levels : deepest;
-    }
-    return deepest + 1;
-}
-
 /* The file's limits bind the whole tree; where it has none the company's hold for what agents do,
  * beyond the graph that a person drew. */
 static const char *limits_of(const struct starting *starting)
 {
     const struct config *config = starting->engine->looking.drafting.config;
     const struct flow *flow = starting->flow;
-    int64_t depth = config->limit_depth + levels_of(starting->bundle, flow, 0);
-    int64_t tasks = config->limit_tasks + tasks_of(starting->bundle, flow, 0);
+    struct start_size size = start_size(starting->bundle, flow);
+    int64_t depth = config->limit_depth + size.levels;
+    int64_t tasks = config->limit_tasks + size.tasks;
     return arena_printf(starting->arena,
                         "{\"depth\":%lld,\"fan_out\":%lld,\"live\":%lld,\"tasks\":%lld,"
                         "\"wall_ms\":%lld}",

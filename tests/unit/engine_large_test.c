@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "engine_case.h"
@@ -96,9 +97,34 @@ static void a_run_of_a_hundred_thousand_events_is_taken_up_again(void **state)
     assert_true(run_row(c, run)->facts > FACTS);
 }
 
+/* Twenty steps in each of ten files, all of them calling the next: 20^10 tasks if it were counted
+ * one by one. */
+static void workflows_in_workflows_start_at_once(void **state)
+{
+    enum { FILES = 10, CALLS = 20 };
+    struct engine_case *c = *state;
+    json_t *files = json_object();
+    for (int i = 0; i < FILES; i++) {
+        struct buf yaml = {0};
+        const char *call = arena_printf(&c->arena, "{ workflow: f%d }", i + 1);
+        buf_printf(&yaml, "name: f%d\nsteps:\n", i);
+        for (int k = 0; k < CALLS; k++)
+            buf_printf(&yaml, "  s%d: %s\n", k, i + 1 < FILES ? call : "{ wait: { for: 1d } }");
+        json_object_set_new(files, arena_printf(&c->arena, "f%d.yaml", i),
+                            json_string(buf_text(&yaml)));
+        buf_fini(&yaml);
+    }
+    json_t *bundle =
+        json_pack("{s:i,s:s,s:o,s:{}}", "v", 1, "entry", "f0", "files", files, "blobs");
+    const char *text = json_print(&c->arena, bundle);
+    json_decref(bundle);
+    assert_non_null(start_run(c, text, "{}", "deep"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ENGINE_TEST(workflows_in_workflows_start_at_once),
         ON_DISK(a_graph_of_ten_thousand_steps_runs_to_its_end),
         ON_DISK(a_run_of_a_hundred_thousand_events_is_taken_up_again),
     };
