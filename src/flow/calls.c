@@ -99,8 +99,11 @@ static const char *folder_of(struct flow_compile *compile)
 /* A file of the bundle's own folder that may have been meant. */
 static void hint_file(struct flow_compile *compile, const char *name)
 {
+    enum { HELPED = 20 }; /* each look is one at the folder */
     const char *const *paths;
     struct flow_bundle *bundle = compile->bundle;
+    if (compile->findings->errors > HELPED)
+        return;
     size_t count = bundle->dir ? flow_list(bundle->dir, compile->arena, &paths) : 0;
     const char **names = arena_alloc(compile->arena, (count + 1) * sizeof(*names));
     for (size_t i = 0; i < count; i++)
@@ -124,7 +127,7 @@ static struct flow_bundle_file *open_at(struct flow_compile *compile, const char
     if (!file)
         finding_error(compile->findings, flow_place(compile, pointer), "%s: %s",
                       flow_what(compile, pointer), err.message);
-    if (!file && !strchr(name, '/'))
+    if (!file && str_ends(name, ".yaml") && !strchr(name, '/'))
         hint_file(compile, name);
     return file;
 }

@@ -160,27 +160,27 @@ void flow_compile(struct flow_compile *compile)
 int64_t flow_step_named(struct flow_compile *compile, const char *id, struct place at,
                         const char *what)
 {
-    enum { HELPED = 20 }; /* looking for a near name takes as long as there are steps */
     const struct flow_step *step = map_get(&compile->ids, id);
     if (step)
         return step - compile->steps;
     finding_error(compile->findings, at, "%s: there is no step \"%s\"", what, id);
-    if (compile->findings->errors > HELPED && compile->flow->step_count > LIMIT_LIST)
-        return -1;
-    const char *near = str_nearest(id, flow_step_names(compile));
+    const char *near = flow_step_near(compile, id);
     if (near)
         finding_hint(compile->findings, "did you mean \"%s\"?", near);
     return -1;
 }
 
-const char *const *flow_step_names(struct flow_compile *compile)
+const char *flow_step_near(struct flow_compile *compile, const char *id)
 {
+    enum { HELPED = 20 }; /* a look takes as long as there are steps */
     size_t count = compile->flow->step_count;
+    if (compile->findings->errors > HELPED && count > LIMIT_LIST)
+        return NULL;
     if (compile->names)
-        return compile->names;
+        return str_nearest(id, compile->names);
     const char **names = arena_alloc(compile->arena, (count + 1) * sizeof(*names));
     for (size_t i = 0; i < count; i++)
         names[i] = compile->steps[i].id;
     compile->names = names;
-    return names;
+    return str_nearest(id, names);
 }

@@ -81,8 +81,9 @@ void flow_check_company(struct flow_compile *compile, const struct config *confi
 int64_t flow_step_named(struct flow_compile *compile, const char *id, struct place at,
                         const char *what);
 
-/* The names of all steps, ended by NULL. */
-const char *const *flow_step_names(struct flow_compile *compile);
+/* The step's name that is nearest to `id`, or NULL; where many have been looked for in vain, none is
+ * looked for any more. */
+const char *flow_step_near(struct flow_compile *compile, const char *id);
 
 /* Adds a use; `pointer` is where its text stands. NULL where the value is absent or wrong. */
 struct expr *flow_compile_expr(struct flow_compile *compile, const json_t *value,

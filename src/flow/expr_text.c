@@ -46,11 +46,15 @@ static int block_indent(const struct findings *findings, int line)
     return text ? (int)strspn(text, " ") : 0;
 }
 
+/* A longer line was written by no person; walking to each of its expressions would take squares. */
+enum { COLUMNS_WALKED = 2000 };
+
 void expr_text_init(struct expr_text *text, const struct expr_source *source, const char *bytes,
                     size_t len)
 {
     *text = (struct expr_text){.source = source, .text = bytes, .len = len, .now = source->at};
-    text->raw = line_of(source->findings, source->at.line);
+    text->raw =
+        source->at.column > COLUMNS_WALKED ? NULL : line_of(source->findings, source->at.line);
     for (int column = 1; text->raw && *text->raw && column < source->at.column; column++)
         for (text->raw++; goes_on(*text->raw);)
             text->raw++;

@@ -32,23 +32,42 @@ static const char *need_pointer(struct flow_compile *compile, size_t step, size_
                         flow_below(compile, "/steps", compile->steps[step].id), index);
 }
 
+/* One of a step's needs: its index, or -1 where that is none. */
+static int64_t read_need(struct flow_compile *compile, const struct flow_step *step,
+                         const json_t *list, size_t at)
+{
+    const char *id = json_string_value(json_array_get(list, at));
+    if (!id || !value_is_name(id))
+        return -1; /* refused */
+    const struct flow_step *need = map_get(&compile->ids, id);
+    if (need)
+        return need - compile->steps;
+    const char *pointer = need_pointer(compile, (size_t)(step - compile->steps), at);
+    return flow_step_named(compile, id, flow_place(compile, pointer), flow_what(compile, pointer));
+}
+
+static void refuse_second(struct flow_compile *compile, const struct flow_step *step, size_t at,
+                          size_t need)
+{
+    const char *pointer = need_pointer(compile, (size_t)(step - compile->steps), at);
+    finding_error(compile->findings, flow_place(compile, pointer), "%s: \"%s\" is here twice",
+                  flow_what(compile, pointer), compile->steps[need].id);
+}
+
 static void read_needs(struct flow_compile *compile, struct flow_step *step, const json_t *list)
 {
-    size_t index = (size_t)(step - compile->steps), count = json_array_size(list);
+    size_t count = json_array_size(list);
     size_t *needs = arena_alloc(compile->arena, (count + 1) * sizeof(*needs));
     char *seen = count > 16 ? mem_zalloc(compile->flow->step_count + 1) : NULL;
     for (size_t i = 0; i < count; i++) {
-        const char *id = json_string_value(json_array_get(list, i));
-        if (!id || !value_is_name(id))
-            continue; /* refused */
-        struct place at = flow_place(compile, need_pointer(compile, index, i));
-        const char *what = arena_printf(compile->arena, "steps.%s.needs", step->id);
-        int64_t need = flow_step_named(compile, id, at, what);
-        if (need >= 0 && (seen ? seen[need] : has_index(needs, step->need_count, (size_t)need)))
-            finding_error(compile->findings, at, "%s: \"%s\" is here twice", what, id);
-        else if (need >= 0)
+        int64_t need = read_need(compile, step, list, i);
+        if (need < 0)
+            continue;
+        if (seen ? seen[need] : has_index(needs, step->need_count, (size_t)need))
+            refuse_second(compile, step, i, (size_t)need);
+        else
             needs[step->need_count++] = (size_t)need;
-        if (need >= 0 && seen)
+        if (seen)
             seen[need] = 1;
     }
     free(seen);

@@ -138,6 +138,14 @@ static const json_t *output_schema(struct looking *looking, const struct flow_st
     }
 }
 
+static bool no_step(struct looking *looking, struct question *question, const char *near)
+{
+    if (!near)
+        return no(looking, question, "there is no step \"%s\"", question->path[1]);
+    return no(looking, question, "there is no step \"%s\"; did you mean \"%s\"?", question->path[1],
+              near);
+}
+
 static bool look_steps(struct looking *looking, struct question *question)
 {
     static const char *const members[] = {"output", "status", NULL};
@@ -148,8 +156,7 @@ static bool look_steps(struct looking *looking, struct question *question)
         return no(looking, question, "\"steps\" needs the name of one: steps.NAME.output");
     const struct flow_step *step = map_get(&compile->ids, question->path[1]);
     if (!step)
-        return no(looking, question, "there is no step \"%s\"%s", question->path[1],
-                  did_you_mean(looking, question->path[1], flow_step_names(compile)));
+        return no_step(looking, question, flow_step_near(compile, question->path[1]));
     if (!check_sight(looking, question, (size_t)(step - compile->steps)))
         return false;
     question->type = EXPR_OBJECT;

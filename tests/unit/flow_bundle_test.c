@@ -304,6 +304,25 @@ static void large_files_are_read(void **state)
     buf_fini(&text);
 }
 
+static void a_file_of_one_line_is_read(void **state)
+{
+    struct buf text = {0};
+    const struct flow_report *reports;
+    buf_puts(&text, "{ name: x, steps: { a: { agent: m, task: A, with: { w: \"${{ run.no }}\"");
+    for (size_t i = 0; text.len < LIMIT_CONFIG_BYTES - 100; i++)
+        buf_printf(&text, ", k%zu: \"${{ run.id }}\"", i);
+    buf_puts(&text, ", z: \"${{ run.no }}\" } } } }\n");
+    put("x.yaml", buf_text(&text), text.len);
+    buf_fini(&text);
+    struct flow_bundle *bundle = read_bundle("x.yaml");
+    flow_bundle_reports(bundle, &reports);
+    assert_int_equal(reports->errors, 2);
+    assert_int_equal(reports->items[0].column, 66);
+    assert_int_equal(reports->items[1].line, 1);
+    assert_true(reports->items[1].column > 1000000);
+    flow_bundle_close(bundle);
+}
+
 static void a_long_ring_is_one_short_sentence(void **state)
 {
     struct buf text = {0};
@@ -361,6 +380,7 @@ int main(void)
         FOLDER_TEST(sub_workflows_are_found_by_entry),
         FOLDER_TEST(bombs_are_refused_in_a_sentence),
         FOLDER_TEST(large_files_are_read),
+        FOLDER_TEST(a_file_of_one_line_is_read),
         FOLDER_TEST(a_long_ring_is_one_short_sentence),
         FOLDER_TEST(workflows_are_found_by_name),
     };
