@@ -54,7 +54,8 @@ static void forget_result(struct node *node)
     node->reason = node->failure_class = node->failure_message = NULL;
 }
 
-static void take_back(struct flow_run *run, size_t step, size_t gate)
+/* `feedback`: the person's words go to this step, or came from it. */
+static void take_back(struct flow_run *run, size_t step, size_t gate, bool feedback)
 {
     struct node *node = &run->nodes[step];
     bool was_open = node->state == NODE_OPEN, was_queued = run_take_back(run, step);
@@ -70,7 +71,10 @@ static void take_back(struct flow_run *run, size_t step, size_t gate)
     node->round++;
     node->tries = 0;
     forget_result(node);
-    run_queue(run, step, false, plain_action(run, "reset", step));
+    json_t *action = plain_action(run, "reset", step);
+    if (feedback)
+        json_object_set(action, "feedback", node->feedback);
+    run_queue(run, step, false, action);
 }
 
 static void count_needs(struct flow_run *run, size_t step)
@@ -102,12 +106,12 @@ void run_next_round(struct flow_run *run, size_t gate, const json_t *feedback)
     size_t from = (size_t)run_step_spec(run, gate)->approve.rerun;
     part_init(&part, run, from);
     run->nodes[gate].changes++;
-    for (size_t i = 0; i < part.count; i++)
-        take_back(run, part.steps[i], gate);
-    for (size_t i = 0; i < part.count; i++)
-        count_needs(run, part.steps[i]);
     set_feedback(&run->nodes[from], feedback);
     set_feedback(&run->nodes[gate], feedback);
+    for (size_t i = 0; i < part.count; i++)
+        take_back(run, part.steps[i], gate, part.steps[i] == from || part.steps[i] == gate);
+    for (size_t i = 0; i < part.count; i++)
+        count_needs(run, part.steps[i]);
     for (size_t i = 0; i < part.count; i++)
         if (run->nodes[part.steps[i]].state == NODE_PENDING && run->nodes[part.steps[i]].unmet == 0)
             run_make_ready(run, part.steps[i]);

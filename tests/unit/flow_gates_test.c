@@ -126,6 +126,8 @@ static void changes_run_a_part_again(void **state)
     assert_string_equal(walk_look(&walk), "reset draft, reset check, cancel slow, reset slow, "
                                           "reset gate, task draft");
     assert_string_equal(text_of(&walk, "task", "draft", "data"), "{\"feedback\":\"shorter\"}");
+    assert_string_equal(text_of(&walk, "reset", "draft", "feedback"), "\"shorter\"");
+    assert_string_equal(text_of(&walk, "reset", "check", "feedback"), "absent");
     assert_int_equal(walk_step(&walk, "draft").round, 1);
     assert_int_equal(walk_step(&walk, "start").round, 0);
     walk_tell(&walk, "step.ended", "{'step':'slow','round':0,'try':1,'state':'cancelled'}");
