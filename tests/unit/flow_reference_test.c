@@ -157,7 +157,6 @@ static void editors_get_a_schema_that_holds(void **state)
     size_t fits = taken("tests/flow/right", &count);
     assert_int_equal(fits, count);
     fits = taken("tests/flow/wrong", &count);
-    print_message("the editor's schema sees %zu of %zu wrong files\n", count - fits, count);
     assert_true((count - fits) * 2 > count); /* the others are wrong in what they mean */
 }
 
