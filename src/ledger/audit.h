@@ -32,6 +32,9 @@ int audit_get(struct audit *audit, const struct record *record, void *row);
 int audit_scan(struct audit *audit, const struct scan *scan, void *rows_pointer, size_t *count);
 int audit_count(struct audit *audit, const struct scan *scan, int64_t *count);
 
+/* Lets others in between: for walks that may be long. What was read before may have changed then. */
+void audit_breathe(struct audit *audit);
+
 /* ---- runs and what people are asked (audit_run.c); 0 or -1 ---- */
 
 /* Rows of walks. */

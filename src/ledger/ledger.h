@@ -420,9 +420,9 @@ int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena,
 /* ---- 7. wait ---- */
 
 /* Blocks until something was committed or became due, at most `ms`; *keys (in the arena) then names
- * what was touched since the last call: "queue:<agent>", "task:<id>", "stream:<id>", "agents",
- * "effects", or "*" (too much to name: look at everything). A hint: the listener looks again. One
- * listener only. Returns false when the ledger is closing, or broken: after a commit whose outcome
+ * what was touched since the last call: "queue:<agent>", "task:<id>", "run:<id>", "stream:<id>",
+ * "agents", "effects", "jobs", or "*" (too much to name: look at everything). A hint: the listener
+ * looks again. One listener only. Returns false when the ledger is closing, or broken: after a commit whose outcome
  * is not known every call fails with "store_failed" and the process is to end. */
 bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const char ***keys,
                  size_t *count);

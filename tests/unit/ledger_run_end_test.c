@@ -160,6 +160,27 @@ static void a_decided_end_stops_what_is_open(void **state)
     case_assert_clean(c);
 }
 
+/* More steps than anything reads at once. */
+static void a_large_run_ends_whole(void **state)
+{
+    struct ledger_case *c = *state;
+    struct step steps[150];
+    start(c);
+    for (int i = 0; i < 150; i++)
+        steps[i] = (struct step){.path = arena_printf(&c->arena, "s%d", i),
+                                 .kind = "wait",
+                                 .state = i % 3 ? "waiting" : "done"};
+    struct run_decision decision = {.run = "r-1", .steps = steps, .step_count = 150};
+    assert_int_equal(run_decide(c, decision), LEDGER_OK);
+    assert_int_equal(run_row(c, "r-1")->steps_open, 100);
+    case_assert_clean(c);
+    assert_int_equal(case_cancel(c, "t-1"), LEDGER_OK);
+    assert_int_equal(run_row(c, "r-1")->steps_open, 0);
+    assert_string_equal(run_step(c, "r-1", "s149", 0)->state, "cancelled");
+    assert_string_equal(run_step(c, "r-1", "s0", 0)->state, "done");
+    case_assert_clean(c);
+}
+
 /* A decision stops one step; the facts of that come behind it. */
 static void a_decision_cancels_a_step(void **state)
 {
@@ -491,6 +512,7 @@ int main(void)
         CASE(cancelling_the_task_ends_the_run),
         CASE(a_deadline_ends_the_run),
         CASE(a_decided_end_stops_what_is_open),
+        CASE(a_large_run_ends_whole),
         CASE(a_decision_cancels_a_step),
         CASE(a_sub_workflow_is_a_step),
         CASE(a_rejected_sub_workflow_says_so),
