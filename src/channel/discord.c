@@ -77,7 +77,8 @@ const char *discord_cut(const char *text, size_t max, struct arena *arena, bool 
 static const char *username_of(const struct webhook_message *message, struct arena *arena)
 {
     static const char *const refused[] = {"clyde", "discord", "everyone", "here", "```"};
-    const char *id = json_get_text(message->body, "agent", "");
+    const char *id =
+        json_get_text(message->body, "agent", json_get_text(message->body, "workflow", ""));
     const struct config_agent *agent = config_agent(message->config, id);
     const char *name = agent ? agent->name : id;
     const char *low = str_lower(arena, name);

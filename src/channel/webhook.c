@@ -46,7 +46,8 @@ static const char *source_of(const struct webhook_message *message, struct arena
     buf_puts(&source, "/hq/");
     put_path_part(&source, message->config->company);
     buf_putc(&source, '/');
-    put_path_part(&source, json_get_text(message->body, "agent", ""));
+    put_path_part(&source, json_get_text(message->body, "agent",
+                                         json_get_text(message->body, "workflow", "")));
     const char *text = arena_strdup(arena, buf_text(&source));
     buf_fini(&source);
     return text;
@@ -61,7 +62,8 @@ static void cloudevents_post(const struct webhook_message *message, struct arena
     json_set_text(event, "specversion", "1.0");
     json_set_text(event, "id", message->id);
     json_set_text(event, "source", source_of(message, arena));
-    json_set_text(event, "type", "hq.task.result");
+    json_set_text(event, "type",
+                  json_object_get(message->body, "step") ? "hq.flow.effect" : "hq.task.result");
     json_set_text(event, "subject", json_get_text(message->body, "task", NULL));
     json_set_text(event, "time", json_get_text(message->body, "finished_at", NULL));
     json_set_text(event, "datacontenttype", "application/json");

@@ -73,6 +73,14 @@ static void an_event_is_the_same_every_time(void **state)
     assert_string_equal(post.body, again.body);
 }
 
+static void an_effect_of_a_workflow_says_so(void **state)
+{
+    struct webhook_post post;
+    make(&events, secret_url, "{\"run\":\"r-1\",\"workflow\":\"study\",\"step\":\"post\"}", &post);
+    assert_non_null(strstr(post.body, "\"source\":\"/hq/at%2Fo%20m/study\""));
+    assert_non_null(strstr(post.body, "\"type\":\"hq.flow.effect\""));
+}
+
 static void a_short_text_is_one_message_that_pings_nobody(void **state)
 {
     static const struct {
@@ -256,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_event_is_the_same_every_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_effect_of_a_workflow_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_short_text_is_one_message_that_pings_nobody, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_url_asks_to_wait_and_bad_names_are_left_out, setup,
