@@ -60,7 +60,7 @@ static void *wake_loop(void *arg)
         arena_fini(&arena);
     }
     pthread_mutex_lock(&waker->mutex);
-    waker->broken = !sound;
+    waker->broken = !sound && !atomic_load(&waker->stopping);
     pthread_cond_broadcast(&waker->ended);
     pthread_mutex_unlock(&waker->mutex);
     return NULL;
@@ -192,6 +192,8 @@ void hub_close(struct hub *hub)
     if (!hub)
         return;
     atomic_store(&hub->waker->stopping, true);
+    if (hub->ledger)
+        ledger_end_wait(hub->ledger);
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
     jobs_close(hub->jobs);

@@ -419,6 +419,11 @@ bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const c
     return hints_wait(&ledger->hints, ms, arena, keys, count);
 }
 
+void ledger_end_wait(struct ledger *ledger)
+{
+    hints_close(&ledger->hints);
+}
+
 static int nothing_run(struct tx *tx, void *arg)
 {
     return 0;

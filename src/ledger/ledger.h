@@ -427,6 +427,10 @@ int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena,
 bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const char ***keys,
                  size_t *count);
 
+/* Ends the waiting for good: ledger_wait() returns false, now and from then on. For who closes; all else
+ * goes on. Any thread. */
+void ledger_end_wait(struct ledger *ledger);
+
 /* ---- 8. admin ---- */
 
 enum admin { ADMIN_CHECK, ADMIN_BACKUP, ADMIN_VACUUM };
