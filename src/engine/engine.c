@@ -61,6 +61,11 @@ void engine_wake(struct engine *engine, const char *run)
     queue_add(engine->looking.queue, run);
 }
 
+struct definitions *engine_definitions(struct engine *engine)
+{
+    return engine->looking.definitions;
+}
+
 void engine_close(struct engine *engine)
 {
     if (!engine)

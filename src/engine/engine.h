@@ -15,6 +15,7 @@
 #include "ledger/ledger.h"
 
 struct config;
+struct definitions;
 struct engine;
 struct err;
 
@@ -43,6 +44,10 @@ struct engine *engine_open(const struct config *config, struct ledger *ledger,
 void engine_wake(struct engine *engine, const char *run);
 
 void engine_close(struct engine *engine);
+
+/* The compiled definitions that the engine keeps (engine/definitions.h), for who shows runs.
+ * Borrowed. */
+struct definitions *engine_definitions(struct engine *engine);
 
 /* What is asked for at a start. */
 struct engine_start {

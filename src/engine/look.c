@@ -32,7 +32,7 @@ struct view {
     size_t first_op, op_count; /* in the sheet */
     json_t *actions[DECISIONS];
     size_t decisions;
-    bool is_stuck, again;
+    bool is_stuck, again, in_trouble;
 };
 
 /* One batch. */
@@ -63,8 +63,7 @@ static void trouble(struct view *view, const char *message)
 {
     log_warn("run %s waits: %s", view->run, message);
     drop(view);
-    view->again = true;
-    queue_pause(view->looking->queue, TROUBLE_MS);
+    view->again = view->in_trouble = true;
 }
 
 /* It is marked, said once, and left to people: `hq flow cancel` ends it. */
@@ -133,8 +132,8 @@ static void add_draft(struct sheet *sheet, struct view *view, json_t *actions, i
         add_op(sheet, view, OP_EVENT)->event = &draft->routed[i];
 }
 
-/* The facts that wait, then the time: what is started now has its whole timeout before it, also where
- * the facts are older because nobody looked. *told: there was something. */
+/* The facts that wait, then the time: what is started now has its whole timeout before it, also
+ * where the facts are older because nobody looked. *told: there was something. */
 static int tell(struct view *view, bool *told, int64_t *time_at, struct err *err)
 {
     struct followed *followed = view->followed;
@@ -249,25 +248,37 @@ static void apply_each(struct sheet *sheet)
     }
 }
 
+static void give_back(struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->view_count; i++) {
+        const struct view *view = &sheet->views[i];
+        if (view->again)
+            queue_add(sheet->looking->queue, view->run);
+        queue_done(sheet->looking->queue, view->run);
+    }
+}
+
 /* Ends the sheet: its decisions are on disk, or drawn up anew. */
 static void flush(struct sheet *sheet)
 {
     struct err err = {0};
     struct outcome outcome = {.status = LEDGER_OK};
     int rc = sheet->op_count ? apply(sheet, 0, sheet->op_count, &outcome, &err) : 0;
-    if (rc == 0 && outcome.status != LEDGER_OK)
+    bool later = rc < 0 || outcome.status == LEDGER_BUSY, pause = false;
+    if (!later && outcome.status != LEDGER_OK)
         apply_each(sheet);
     for (size_t i = 0; i < sheet->view_count; i++) {
         struct view *view = &sheet->views[i];
-        if (rc < 0)
-            trouble(view, err.message);
+        if (later && view->op_count > 0)
+            trouble(view, rc < 0 ? err.message : outcome.message);
         else if (view->followed)
             keep(view);
         view_clear(view);
-        if (view->again)
-            queue_add(sheet->looking->queue, view->run);
-        queue_done(sheet->looking->queue, view->run);
+        pause = pause || view->in_trouble;
     }
+    if (pause)
+        queue_pause(sheet->looking->queue, TROUBLE_MS);
+    give_back(sheet);
     sheet->op_count = sheet->view_count = 0;
     arena_fini(&sheet->arena);
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "engine/definitions.h"
+#include "engine/engine.h"
 #include "flow/bundle.h"
 #include "flow/spec.h"
 #include "hub/api.h"
@@ -136,19 +137,18 @@ static json_t *pending_step(const struct flow *flow, const struct flow_step *ste
 /* The steps as the definition has them. One that cannot be read leaves the rows alone. */
 static int add_pending(struct viewing *viewing, json_t *order)
 {
-    const char *text;
+    struct definitions *definitions = engine_definitions(viewing->hub->engine);
+    const struct flow_bundle *bundle = NULL;
     bool ended = run_state_is_terminal(viewing->run->state);
-    int rc = definition_text(viewing->hub->ledger, viewing->run->definition, viewing->arena, &text,
-                             viewing->err);
-    struct flow_bundle *bundle =
-        rc == 0 ? flow_bundle_parse(text, strlen(text), NULL, viewing->err) : NULL;
-    const struct flow *flow = bundle ? flow_bundle_find(bundle, viewing->run->entry) : NULL;
+    int rc = definitions_get(definitions, viewing->run->definition, &bundle, viewing->err);
+    const struct flow *flow = rc == 0 ? flow_bundle_find(bundle, viewing->run->entry) : NULL;
     for (size_t i = 0; flow && i < flow->step_count; i++) {
         const char *id = flow->steps[i].id;
         json_object_set_new(viewing->steps, id, pending_step(flow, &flow->steps[i], ended));
         json_array_append_new(order, json_string(id));
     }
-    flow_bundle_close(bundle);
+    if (rc == 0)
+        definitions_put(definitions, bundle);
     return rc < 0 ? -1 : 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "engine_case.h"
+#include "ledger/store.h"
 
 static const char three[] = "name: three\n"
                             "inputs: { n: { type: number, default: 2 } }\n"
@@ -174,6 +175,25 @@ static void a_decision_of_somebody_else_is_followed(void **state)
     assert_string_equal(await_run(c, run, NULL)->state, RUN_DONE);
 }
 
+static void a_full_disk_is_waited_out(void **state)
+{
+    struct engine_case *c = *state;
+    const char *first = start_run(c, bundle_of(c, three), NULL, "k1");
+    const char *second = start_run(c, bundle_of(c, three), NULL, "k2");
+    struct task *one = claim_task(c, "alpha"), *two = claim_task(c, "alpha");
+    engine_case_stop(c);
+    finish_task(c, one, "1");
+    finish_task(c, two, "1");
+    store_mem_fail(c->store, FAULT_COMMIT_FULL, 1);
+    engine_case_go_on(c);
+    for (int i = 0; i < 2; i++) {
+        do_task(c, "beta", "2");
+        do_task(c, "alpha", "3");
+    }
+    assert_string_equal(await_run(c, first, NULL)->state, RUN_DONE);
+    assert_string_equal(await_run(c, second, NULL)->state, RUN_DONE);
+}
+
 static void many_runs_at_once_come_to_their_end(void **state)
 {
     enum { RUNS = 60 };
@@ -216,6 +236,7 @@ int main(void)
         ENGINE_TEST(what_is_done_is_taken_over_when_a_run_is_tried_again),
         ENGINE_TEST(a_run_that_cannot_be_followed_is_marked_and_can_be_cancelled),
         ENGINE_TEST(a_decision_of_somebody_else_is_followed),
+        ENGINE_TEST(a_full_disk_is_waited_out),
         ENGINE_TEST(many_runs_at_once_come_to_their_end),
         ENGINE_TEST(a_graph_wider_than_a_decision_runs),
     };
