@@ -1,7 +1,8 @@
 // Commands of workflows: what a `run` step may do, what its output becomes, and what is known after a
 // death.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -174,3 +175,26 @@ test('a cancelled run ends its command, and a stopped runner keeps the work', as
   assert.equal((await company.hq('start', 'runner')).code, 0);
   assert.equal((await ended(company, waiting)).output, 'hi');
 });
+
+// Groups, because the supervisor holds a child after five deaths within a minute.
+const points = [
+  ['runner.claimed', 'runner.folder.before', 'runner.folder.after', 'runner.report.before'],
+  ['runner.report.after', 'runner.command.before', 'runner.command.after'],
+];
+for (const group of points)
+  test(`the runner may die at ${group.join(', ')}`, async (t) => {
+    const crashes = mkdtempSync(join(tmpdir(), 'hq-run-crash-'));
+    t.after(() => rmSync(crashes, { recursive: true, force: true }));
+    const company = await open(t, { flow: { steps: {
+      count: { run: 'echo x >> ran; wc -l < ran', on_unknown: 'retry' },
+      after: { needs: ['count'], run: 'cat tools/note.txt; ls -A', on_unknown: 'retry' },
+    } } }, { files: { 'flow/tools/note.txt': 'whole\n' }, env: { HQ_CRASH_DIR: crashes, HQ_CRASH_AT: group.map((point) => `runner/${point}#1`).join(',') } });
+    const done = await run(company, 'flow');
+    assert.equal(done.state, 'done', JSON.stringify(done));
+    const times = readFileSync(join(folder(company, done.id), 'ran'), 'utf8').trim().split('\n').length;
+    assert.equal(Number(done.steps.count.output), times, 'the output is that of the newest');
+    assert.match(done.steps.after.output, /^whole\n\.tmp\nran\ntools\nworkflow\.yaml$/);
+    assert.deepEqual(readdirSync(join(company.dir, 'state/runs')), [done.id]);
+    assert.equal(readdirSync(crashes).filter((name) => name.startsWith('fired')).length, group.length);
+    await company.check();
+  });
