@@ -186,6 +186,8 @@ static void a_full_disk_is_waited_out(void **state)
     finish_task(c, two, "1");
     store_mem_fail(c->store, FAULT_COMMIT_FULL, 1);
     engine_case_go_on(c);
+    await_step(c, first, "b", "running"); /* reads alone: the fault is the engine's */
+    await_step(c, second, "b", "running");
     for (int i = 0; i < 2; i++) {
         do_task(c, "beta", "2");
         do_task(c, "alpha", "3");
