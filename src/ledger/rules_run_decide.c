@@ -82,9 +82,6 @@ static int decide_step(struct tx *tx, struct deciding *d, const struct step *ask
 
 static int decide_root(struct tx *tx, struct deciding *d)
 {
-    const struct run_decision *ask = d->ask;
-    if (ask->task_count + ask->run_count == 0)
-        return 0;
     d->root.id = d->run.root;
     int rc = tx_get(tx, &root_record, &d->root);
     return rc == LEDGER_NONE ? tx_refuse(tx, rc, "no_root", "The tree %s is gone.", d->run.root)
@@ -168,6 +165,8 @@ static int decide_run(struct tx *tx, struct deciding *d, const struct run_start 
 static int decide_children(struct tx *tx, struct deciding *d)
 {
     const struct run_decision *ask = d->ask;
+    if (ask->task_count + ask->run_count == 0)
+        return 0;
     int64_t had = d->flow->children;
     int rc = decide_root(tx, d);
     for (size_t i = 0; i < ask->task_count && rc == 0; i++)
@@ -295,6 +294,16 @@ static int decide_close(struct tx *tx, struct deciding *d)
     return tx_put(tx, &run_record, run);
 }
 
+/* The run's task is a wide row: most decisions do without it. */
+static int decide_flow(struct tx *tx, struct deciding *d)
+{
+    const struct run_decision *ask = d->ask;
+    bool ends = ask->row.state && run_state_is_terminal(ask->row.state);
+    if (!ends && ask->task_count + ask->run_count + ask->effect_count == 0)
+        return 0;
+    return task_get(tx, d->run.task, &d->flow);
+}
+
 static int decide_carry_out(struct tx *tx, struct deciding *d)
 {
     const struct run_decision *ask = d->ask;
@@ -304,7 +313,7 @@ static int decide_carry_out(struct tx *tx, struct deciding *d)
     for (size_t i = 0; i < ask->step_count && rc == 0; i++)
         rc = decide_step(tx, d, &ask->steps[i]);
     if (rc == 0)
-        rc = task_get(tx, d->run.task, &d->flow);
+        rc = decide_flow(tx, d);
     if (rc == 0)
         rc = decide_children(tx, d);
     for (size_t i = 0; i < ask->approval_count && rc == 0; i++)
