@@ -222,6 +222,7 @@ static void a_graph_wider_than_a_decision_runs(void **state)
     for (int i = 0; i < WIDE; i++)
         buf_printf(&yaml, "  s%d: { agent: alpha, task: Do }\n", i);
     const char *run = start_run(c, bundle_of(c, buf_text(&yaml)), NULL, "k1");
+    await_step(c, run, arena_printf(&c->arena, "s%d", WIDE - 1), "running");
     for (int i = 0; i < WIDE; i++)
         do_task(c, "alpha", "1");
     assert_string_equal(await_run(c, run, NULL)->state, RUN_DONE);
