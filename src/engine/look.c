@@ -140,7 +140,10 @@ static int tell(struct view *view, bool *told, int64_t *time_at, struct err *err
     int64_t now = ledger_now(view->looking->drafting.ledger);
     *told = followed_has_facts(followed);
     int rc = followed_tell(followed, INT64_MAX, err);
-    int64_t wake_at = rc == FOLLOWED ? flow_run_wake_at(followed->state) : 0;
+    *time_at = 0;
+    if (rc != FOLLOWED)
+        return rc;
+    int64_t wake_at = flow_run_wake_at(followed->state);
     *time_at = *told || (wake_at && wake_at <= now) ? now : 0;
     return *time_at ? followed_tell_time(followed, now, err) : rc;
 }
