@@ -9,29 +9,16 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/json.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "base/time.h"
 
-enum { READ_PIECE = 16384 }; /* most transcripts are shorter; malloc maps larger blocks anew */
-
 char *transcript_path(const char *instance, const char *session_id, struct arena *arena)
 {
     return arena_printf(arena, "%s/agents/main/sessions/%s.jsonl", instance, session_id);
-}
-
-static int read_all(int fd, struct buf *bytes)
-{
-    for (;;) {
-        ssize_t got = read(fd, buf_room(bytes, READ_PIECE), READ_PIECE);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -1 : 0;
-        buf_grow(bytes, (size_t)got);
-    }
 }
 
 /* What the file says already: which entries, and which is the last. */
@@ -142,7 +129,7 @@ int transcript_project(const struct transcript *transcript, const json_t *items,
     int fd = open_file(transcript->path, err);
     if (fd < 0)
         return -1;
-    if (read_all(fd, &bytes) < 0)
+    if (file_read(fd, SIZE_MAX, &bytes) < 0)
         goto out;
     learn(&known, &bytes);
     if (known.whole == 0)
@@ -220,7 +207,7 @@ int transcript_read(const char *path, size_t max_bytes, json_t *messages, struct
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : err_errno(err, "transcript", "cannot open %s", path);
-    int rc = read_all(fd, &bytes) < 0 ? err_errno(err, "transcript", "cannot read %s", path) : 0;
+    int rc = file_read(fd, SIZE_MAX, &bytes) < 0 ? err_errno(err, "transcript", "cannot read %s", path) : 0;
     close(fd);
     const char *text = buf_text(&bytes);
     for (size_t at = window_start(&bytes, max_bytes); rc == 0 && at < bytes.len;) {

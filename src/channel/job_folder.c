@@ -61,7 +61,6 @@ static enum job_found open_job(const char *dir, const char *name, int *fd, struc
 static enum job_found read_all(int fd, struct buf *text, struct err *err)
 {
     struct stat info;
-    ssize_t got = 1;
     if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) {
         err_set(err, "refused", "job.json is not a file.");
         return JOB_REFUSED;
@@ -73,12 +72,8 @@ static enum job_found read_all(int fd, struct buf *text, struct err *err)
                 (long long)info.st_size, LIMIT_RESULT);
         return JOB_REFUSED;
     }
-    while (got > 0 && text->len <= LIMIT_RESULT) {
-        got = read(fd, buf_room(text, 65536), 65536);
-        if (got > 0)
-            buf_grow(text, (size_t)got);
-    }
-    return got == 0 ? JOB_FOUND : JOB_PARTIAL;
+    int rc = file_read(fd, LIMIT_RESULT, text);
+    return rc == 0 && text->len <= LIMIT_RESULT ? JOB_FOUND : JOB_PARTIAL;
 }
 
 static enum job_found read_job(int folder, json_t **job, struct err *err)

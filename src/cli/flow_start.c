@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
@@ -74,13 +75,9 @@ static int read_file(const char *path, struct buf *out, struct err *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return err_errno(err, "no_file", "%s cannot be read", path);
-    ssize_t got = 1;
-    while (got > 0 && out->len <= LIMIT_INSTRUCTION) {
-        got = read(fd, buf_room(out, 65536), 65536);
-        if (got > 0)
-            buf_grow(out, (size_t)got);
-    }
-    int rc = got < 0 ? err_errno(err, "no_file", "%s cannot be read", path) : 0;
+    int rc = file_read(fd, LIMIT_INSTRUCTION, out);
+    if (rc < 0)
+        err_errno(err, "no_file", "%s cannot be read", path);
     close(fd);
     if (rc == 0 && out->len > LIMIT_INSTRUCTION)
         rc = err_set(err, "too_large", "%s has more than %d bytes", path, LIMIT_INSTRUCTION);
@@ -189,13 +186,7 @@ static int put_file(struct operator_line *line, const struct flow_file *file)
     struct buf bytes = {0};
     int code = COMMAND_OK;
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t got = fd < 0 ? -1 : 1;
-    while (got > 0 && bytes.len <= LIMIT_FLOW_FOLDER) {
-        got = read(fd, buf_room(&bytes, 65536), 65536);
-        if (got > 0)
-            buf_grow(&bytes, (size_t)got);
-    }
-    if (got < 0) {
+    if (fd < 0 || file_read(fd, LIMIT_FLOW_FOLDER, &bytes) < 0) {
         err_errno(&err, "no_file", "%s cannot be read", file->path);
         code = output_fail(line->invocation, COMMAND_USAGE, &err);
     } else {

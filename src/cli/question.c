@@ -7,35 +7,21 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "cli/inside.h"
 #include "cli/question.h"
 
-enum { PIECE = 65536, MICRO_DIGITS = 6, LARGEST_USD_DIGITS = 9, LOWEST_PRIORITY = 2 };
-
-/* Reads to the end or past `max`. */
-static int read_stream(int fd, size_t max, struct buf *out)
-{
-    for (;;) {
-        ssize_t got = read(fd, buf_room(out, PIECE), PIECE);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return (int)got;
-        buf_grow(out, (size_t)got);
-        if (out->len > max)
-            return 0;
-    }
-}
+enum { MICRO_DIGITS = 6, LARGEST_USD_DIGITS = 9, LOWEST_PRIORITY = 2 };
 
 const char *question_text(const struct invocation *invocation, const char *text, struct err *err)
 {
     struct buf input = {0};
     if (!str_eq(text, "-"))
         return text;
-    int rc = read_stream(STDIN_FILENO, LIMIT_INSTRUCTION, &input);
+    int rc = file_read(STDIN_FILENO, LIMIT_INSTRUCTION, &input);
     bool whole = input.len <= LIMIT_INSTRUCTION;
     text = str_clean_utf8(invocation->arena, buf_text(&input), input.len);
     buf_fini(&input);
@@ -56,7 +42,7 @@ static int read_file(const char *option, const char *path, size_t max, struct bu
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "no_file", "--%s: %s cannot be read", option, path);
-    int rc = read_stream(fd, max, out);
+    int rc = file_read(fd, max, out);
     int saved = errno;
     close(fd);
     errno = saved;

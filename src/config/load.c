@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -70,20 +71,6 @@ char *config_find(const char *dir, struct arena *arena, struct err *err)
     return NULL;
 }
 
-/* Reads at most one byte more than is allowed, so that too much is seen as such. */
-static int read_open_file(int fd, struct buf *out)
-{
-    while (out->len <= LIMIT_CONFIG_BYTES) {
-        ssize_t got = read(fd, buf_room(out, 65536), 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return (int)got;
-        buf_grow(out, (size_t)got);
-    }
-    return 0;
-}
-
 /* Reads a regular file; a pipe or device would hold up the process. */
 static bool read_file(const char *path, struct buf *out, struct findings *findings)
 {
@@ -93,7 +80,7 @@ static bool read_file(const char *path, struct buf *out, struct findings *findin
         finding_error(findings, (struct place){0}, "cannot be opened: %s", strerror(errno));
     } else if (!S_ISREG(info.st_mode)) {
         finding_error(findings, (struct place){0}, "is not a file");
-    } else if (read_open_file(fd, out) < 0) {
+    } else if (file_read(fd, LIMIT_CONFIG_BYTES, out) < 0) {
         finding_error(findings, (struct place){0}, "cannot be read: %s", strerror(errno));
     }
     if (fd >= 0)

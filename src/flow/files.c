@@ -9,24 +9,11 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "config/values.h"
 #include "flow/files.h"
-
-/* Reads at most one byte more than is allowed, so that too much is seen as such. */
-static int read_all(int fd, struct buf *out)
-{
-    while (out->len <= LIMIT_CONFIG_BYTES) {
-        ssize_t got = read(fd, buf_room(out, 65536), 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return (int)got;
-        buf_grow(out, (size_t)got);
-    }
-    return 0;
-}
 
 bool flow_file_is_inside(const struct flow_bundle *bundle, const char *path)
 {
@@ -53,7 +40,7 @@ static int read_disk(struct flow_bundle *bundle, const char *name, struct buf *o
         result = err_errno(err, "no_file", "\"%s\" cannot be opened", name);
     else if (!S_ISREG(info.st_mode))
         result = err_set(err, "no_file", "\"%s\" is not a file", name);
-    else if (read_all(fd, out) < 0)
+    else if (file_read(fd, LIMIT_CONFIG_BYTES, out) < 0)
         result = err_errno(err, "no_file", "\"%s\" cannot be read", name);
     if (fd >= 0)
         close(fd);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -36,19 +37,6 @@ static bool is_other_workflow(const struct collecting *collecting, const char *n
            (is_yaml(name) && !strchr(name, '/') &&
             !str_starts(collecting->bundle->entry, "workflow.") &&
             (str_starts(buf_text(text), "steps:") || strstr(buf_text(text), "\nsteps:")));
-}
-
-static bool read_whole(int fd, struct buf *out, size_t most)
-{
-    while (out->len <= most) {
-        ssize_t got = read(fd, buf_room(out, 65536), 65536);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0;
-        buf_grow(out, (size_t)got);
-    }
-    return true;
 }
 
 static void refuse(struct collecting *collecting, const char *format, long long limit)
@@ -81,7 +69,7 @@ static void take_file(struct collecting *collecting, int folder, const char *bas
     struct buf text = {0};
     int fd = openat(folder, base, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-        read_whole(fd, &text, LIMIT_FLOW_FOLDER)) {
+        file_read(fd, LIMIT_FLOW_FOLDER, &text) == 0) {
         if (!value_is_file(name))
             finding_warn(collecting->findings, (struct place){0},
                          "\"%s\" does not go along: its name has other characters than A-Z a-z "

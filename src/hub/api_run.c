@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -14,7 +15,7 @@
 #include "hub/api_run.h"
 #include "hub/run_view.h"
 
-enum { RUN_KEY_BYTES = 200, FILE_PIECE = 65536 };
+enum { RUN_KEY_BYTES = 200 };
 
 static enum http_verdict no_run(struct http_request *request, struct http_response *response,
                                 const char *prefix)
@@ -103,14 +104,11 @@ static int read_file(const struct flow_file *file, struct buf *bytes, struct err
     int fd = open(file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "bad_workflow", "%s cannot be read", file->name);
-    ssize_t got = 1;
-    while (got > 0 && bytes->len <= LIMIT_FLOW_FOLDER) {
-        got = read(fd, buf_room(bytes, FILE_PIECE), FILE_PIECE);
-        if (got > 0)
-            buf_grow(bytes, (size_t)got);
-    }
+    int rc = file_read(fd, LIMIT_FLOW_FOLDER, bytes);
+    if (rc < 0)
+        err_errno(err, "bad_workflow", "%s cannot be read", file->name);
     close(fd);
-    return got < 0 ? err_errno(err, "bad_workflow", "%s cannot be read", file->name) : 0;
+    return rc;
 }
 
 static int put_blob(struct hub *hub, const struct flow_file *file, struct err *err)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -264,13 +265,9 @@ static int read_file(const char *path, struct buf *out, struct err *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return err_errno(err, "no_script", "the script \"%s\" cannot be opened", path);
-    ssize_t got = 1;
-    while (got > 0 && out->len <= LIMIT_CONFIG_BYTES) {
-        got = read(fd, buf_room(out, 65536), 65536);
-        if (got > 0)
-            buf_grow(out, (size_t)got);
-    }
-    int rc = got < 0 ? err_errno(err, "no_script", "the script \"%s\" cannot be read", path) : 0;
+    int rc = file_read(fd, LIMIT_CONFIG_BYTES, out);
+    if (rc < 0)
+        err_errno(err, "no_script", "the script \"%s\" cannot be read", path);
     close(fd);
     return rc;
 }
