@@ -63,7 +63,7 @@ story_files() {
 
 # What `make test` plays under a sanitizer too, for the sake of its ten minutes: one story of each room's
 # memory. SAN=address make test plays them all.
-sample='ask hooks delegation teamwork handoff webhook money models input inbox flow-run approval-races'
+sample='ask hooks delegation teamwork handoff webhook money models input inbox flow-run'
 
 stories() { # name, program, stories (none: all)
     tap=$work/stories.tap
