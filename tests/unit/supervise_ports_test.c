@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,11 +54,32 @@ static int listen_somewhere(int *port)
     return fd;
 }
 
+static bool can_bind(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool can = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    close(fd);
+    return can;
+}
+
+/* … with nobody on the third port below it: other tests run beside this one. */
+static int listen_above_a_free_port(int *port)
+{
+    int fd = listen_somewhere(port);
+    while (!can_bind(*port - 3)) {
+        close(fd);
+        fd = listen_somewhere(port);
+    }
+    return fd;
+}
+
 static void a_taken_port_is_named_with_its_holder(void **state)
 {
     struct err err = {0};
     char text[64];
-    int port, fd = listen_somewhere(&port);
+    int port, fd = listen_above_a_free_port(&port);
     agents[0].port = port;
     agents[1].port = port > 40000 ? port - 20000 : port + 20000;
     assert_int_equal(ports_check(&config, &err), -1);
