@@ -87,9 +87,10 @@ void flow_value_references(const struct flow_value *value, expr_visit *visit, vo
 struct expr_scope {
     const json_t *(*get)(void *ctx, const char *root, const char *name);
     void *ctx;
+    bool *is_lost; /* set where a result was too large and null stands in its place; may be NULL */
 };
 
-/* The value: a new reference, never NULL. Results over LIMIT_EXPR_BYTES become null; so does a
+/* The value: a new reference, never NULL. Where something is too large scope->is_lost tells: results over LIMIT_EXPR_BYTES become null; so does a
  * whole flow value of more than LIMIT_RESULT, or one nested deeper than LIMIT_JSON_DEPTH. A NULL
  * flow_value is null. */
 json_t *expr_eval(const struct expr *expr, const struct expr_scope *scope);
@@ -104,8 +105,5 @@ json_t *flow_text_eval(const struct flow_value *value, const struct expr_scope *
 
 /* null, false, 0, "", [] and {} are not true. */
 bool expr_is_true(const json_t *value);
-
-/* True where no ${{ }} is in it. */
-bool flow_value_is_plain(const struct flow_value *value);
 
 #endif

@@ -10,13 +10,14 @@
 #include "base/str.h"
 #include "flow/expr_tree.h"
 
+/* NULL where it is too large, as what every function returns then. */
 static json_t *text_or_null(struct buf *text)
 {
     json_t *value = NULL;
     if (text->len <= LIMIT_EXPR_BYTES)
         value = json_stringn(buf_text(text), text->len);
     buf_fini(text);
-    return value ? value : json_null();
+    return value;
 }
 
 static const char *text_of(const json_t *value)
@@ -123,7 +124,7 @@ static json_t *call_split(json_t *const *args, size_t count)
         text += strlen(separator);
     }
     json_decref(list);
-    return json_null();
+    return NULL;
 }
 
 static json_t *call_default(json_t *const *args, size_t count)

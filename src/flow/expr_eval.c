@@ -121,13 +121,21 @@ static json_t *eval_comparison(const struct expr *expr, const struct expr_scope 
     return value;
 }
 
-static json_t *light_enough(json_t *value)
+json_t *expr_lost(const struct expr_scope *scope)
+{
+    if (scope->is_lost)
+        *scope->is_lost = true;
+    return json_null();
+}
+
+/* NULL is what a function returns that came to too much. */
+static json_t *light_enough(json_t *value, const struct expr_scope *scope)
 {
     size_t left = LIMIT_EXPR_BYTES;
-    if (expr_weigh(value, &left))
+    if (value && expr_weigh(value, &left))
         return value;
     json_decref(value);
-    return json_null();
+    return expr_lost(scope);
 }
 
 static json_t *eval_call(const struct expr *expr, const struct expr_scope *scope)
@@ -145,7 +153,7 @@ static json_t *eval_call(const struct expr *expr, const struct expr_scope *scope
         value = function->result == EXPR_BOOL ? json_false() : json_null();
     for (size_t i = 0; i < expr->count; i++)
         json_decref(args[i]);
-    return light_enough(value ? value : json_null());
+    return light_enough(value, scope);
 }
 
 static json_t *eval_not(const struct expr *expr, const struct expr_scope *scope)
@@ -187,5 +195,5 @@ static json_t *eval(const struct expr *expr, const struct expr_scope *scope)
 
 json_t *expr_eval(const struct expr *expr, const struct expr_scope *scope)
 {
-    return light_enough(eval(expr, scope));
+    return light_enough(eval(expr, scope), scope);
 }

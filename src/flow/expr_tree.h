@@ -124,4 +124,7 @@ json_t *expr_letters(const char *text, int to);
  */
 enum expr_type expr_schema_type(const json_t *schema);
 
+/* Tells the scope that a result was too large; returns null. */
+json_t *expr_lost(const struct expr_scope *scope);
+
 #endif

@@ -272,7 +272,7 @@ static json_t *eval_mixed(const struct flow_value *value, const struct expr_scop
     if (text.len <= LIMIT_EXPR_BYTES)
         whole = json_stringn(buf_text(&text), text.len);
     buf_fini(&text);
-    return whole ? whole : json_null();
+    return whole ? whole : expr_lost(scope);
 }
 
 struct evaluation {
@@ -327,7 +327,7 @@ json_t *flow_value_eval(const struct flow_value *value, const struct expr_scope 
     if (evaluation.left && expr_weigh(result, &left))
         return result;
     json_decref(result);
-    return json_null();
+    return expr_lost(scope);
 }
 
 json_t *flow_text_eval(const struct flow_value *value, const struct expr_scope *scope,
@@ -350,7 +350,11 @@ json_t *flow_text_eval(const struct flow_value *value, const struct expr_scope *
     }
     if (value->kind == VALUE_TEXT)
         buf_puts(&text, value->parts ? "" : value->text);
-    json_t *whole = json_stringn(buf_text(&text), text.len <= LIMIT_EXPR_BYTES ? text.len : 0);
+    if (text.len > LIMIT_EXPR_BYTES) {
+        json_decref(expr_lost(scope));
+        buf_clear(&text);
+    }
+    json_t *whole = json_stringn(buf_text(&text), text.len);
     buf_fini(&text);
     buf_fini(&spliced);
     buf_fini(&instead);
@@ -394,9 +398,4 @@ void flow_value_references(const struct flow_value *value, expr_visit *visit, vo
         else if (value->parts && value->parts[i].expr)
             expr_references(value->parts[i].expr, visit, ctx);
     }
-}
-
-bool flow_value_is_plain(const struct flow_value *value)
-{
-    return !value || value->is_plain;
 }

@@ -62,7 +62,7 @@ static const json_t *scope_get(void *ctx, const char *root, const char *name)
 
 struct expr_scope run_scope(struct flow_run *run)
 {
-    return (struct expr_scope){.get = scope_get, .ctx = run};
+    return (struct expr_scope){.get = scope_get, .ctx = run, .is_lost = &run->is_lost};
 }
 
 static void add_signal_step(struct flow_run *run, const char *signal, size_t step)

@@ -54,11 +54,6 @@ void heap_fini(struct heap *heap)
     *heap = (struct heap){0};
 }
 
-bool heap_has(const struct heap *heap, size_t step)
-{
-    return heap->place[step] != 0;
-}
-
 void heap_put(struct heap *heap, size_t step, int64_t key)
 {
     heap_remove(heap, step);

@@ -25,7 +25,6 @@ void heap_fini(struct heap *heap);
 /* Puts a step in, or gives it another key; takes one out (which need not be in). Logarithmic. */
 void heap_put(struct heap *heap, size_t step, int64_t key);
 void heap_remove(struct heap *heap, size_t step);
-bool heap_has(const struct heap *heap, size_t step);
 
 /* The least, or NULL; borrowed until the next change. */
 const struct heap_item *heap_top(const struct heap *heap);

@@ -93,10 +93,21 @@ static bool condition_holds(struct flow_run *run, const struct flow_step *spec)
     return holds;
 }
 
+const struct ending run_too_large = {
+    .state = NODE_FAILED,
+    .failure_class = "malformed",
+    .failure_message = "a value of this step comes to more than 1 MB, which is what expressions "
+                       "carry; hand over what is large as a file",
+};
+
 void run_make_ready(struct flow_run *run, size_t step)
 {
     const struct flow_step *spec = run_step_spec(run, step);
-    if (!condition_holds(run, spec))
+    run->is_lost = false;
+    bool holds = condition_holds(run, spec);
+    if (run->is_lost)
+        run_end_step(run, step, &run_too_large);
+    else if (!holds)
         run_end_step(run, step,
                      &(struct ending){.state = NODE_SKIPPED, .reason = "its if is false"});
     else
@@ -217,8 +228,15 @@ static void end_run(struct flow_run *run, size_t deciding)
     json_t *action = json_pack("{s:s}", "do", "end_run");
     run->is_over = true;
     run->state = "done";
-    if (deciding == SIZE_MAX) {
+    run->is_lost = false;
+    if (deciding == SIZE_MAX)
         run->output = run_result(run);
+    if (run->is_lost) {
+        run->state = "failed";
+        json_set_text(action, "failure_class", run_too_large.failure_class);
+        json_set_text(action, "failure_message",
+                      "the output comes to more than 4 MB; hand over what is large as a file");
+    } else if (deciding == SIZE_MAX) {
         json_object_set(action, "output", run->output);
     } else {
         const struct node *node = &run->nodes[deciding];

@@ -242,8 +242,12 @@ static void start_now(struct flow_run *run, size_t step, int64_t delay_ms)
     } else if (spec->kind == FLOW_WAIT) {
         wait_for_time(run, step, action);
     } else {
+        run->is_lost = false;
         starts[spec->kind].add(run, step, action);
-        run_queue(run, step, true, json_incref(action));
+        if (run->is_lost)
+            run_end_step(run, step, &run_too_large);
+        else
+            run_queue(run, step, true, json_incref(action));
     }
     json_decref(action);
 }

@@ -63,6 +63,7 @@ struct flow_run {
     struct map index;   /* name of a step → 1 + its index */
     struct map signals; /* name of a signal → struct signal_steps */
     bool is_started, is_failing, is_over;
+    bool is_lost; /* what was evaluated last came to more than an expression carries */
     int64_t now;                   /* of the newest fact, or of a time that led to something */
     int64_t heard_at;              /* the newest time that was told since the last decision */
     const char *state;             /* RUN_…: once it is over */
@@ -95,6 +96,10 @@ struct ending {
     const json_t *output; /* borrowed; NULL: none */
     const char *reason, *failure_class, *failure_message;
 };
+
+/* The end of a step whose values are too large: acting on null in their place could open a gate on
+ * nothing. */
+extern const struct ending run_too_large;
 
 /* interpret.c */
 const struct flow_step *run_step_spec(const struct flow_run *run, size_t step);

@@ -49,7 +49,7 @@ static const json_t *get_inputs(void *ctx, const char *root, const char *name)
 static bool is_left_out(const struct flow_step *step, const json_t *inputs)
 {
     bool others = false;
-    const struct expr_scope scope = {get_inputs, (void *)inputs};
+    const struct expr_scope scope = {.get = get_inputs, .ctx = (void *)inputs};
     if (!step->condition || !inputs)
         return false;
     expr_references(step->condition, look_for_others, &others);

@@ -30,7 +30,7 @@ static void visit(void *ctx, const char *const *path, size_t count, struct place
 
 static void use(const struct flow_value *value, const struct expr_source *source, json_t *world)
 {
-    const struct expr_scope scope = {get, world};
+    const struct expr_scope scope = {.get = get, .ctx = world};
     const struct expr_scope_type types = {type_of, world};
     size_t sum = 0;
     flow_value_check(value, &types, source);
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct expr *expr = expr_parse(text, &source);
         struct flow_value *whole = flow_value_parse(value, &source, NULL, NULL);
         if (expr) {
-            const struct expr_scope scope = {get, world};
+            const struct expr_scope scope = {.get = get, .ctx = world};
             json_decref(expr_eval(expr, &scope));
         }
         if (whole)

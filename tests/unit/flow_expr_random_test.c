@@ -107,7 +107,7 @@ static bool type_of(void *ctx, const char *const *path, size_t count, enum expr_
     return count != 3;
 }
 
-static const struct expr_scope scope = {get, NULL};
+static const struct expr_scope scope = {.get = get};
 static const struct expr_scope_type types = {type_of, NULL};
 
 static char *result_of(const struct expr *expr, struct arena *arena)

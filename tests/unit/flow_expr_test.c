@@ -52,7 +52,7 @@ static const json_t *get(void *ctx, const char *root, const char *name)
     return json_object_get(world, name ? name : root);
 }
 
-static const struct expr_scope scope = {get, NULL};
+static const struct expr_scope scope = {.get = get};
 
 static struct expr_source source_new(const char *what)
 {

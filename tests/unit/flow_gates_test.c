@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "flow_graph.h"
 
@@ -301,6 +302,52 @@ static void a_line_of_200_characters_is_the_longest(void **state)
     }
 }
 
+/* A person must never be asked about nothing where something too large for an expression stood. */
+static void what_is_too_large_fails_its_step(void **state)
+{
+    struct walk walk;
+    char *text = malloc(LIMIT_EXPR_BYTES + 2);
+    memset(text, 'x', LIMIT_EXPR_BYTES + 1);
+    text[LIMIT_EXPR_BYTES + 1] = '\0';
+    graph_step(&graph, "big", FLOW_TASK, "");
+    graph_step(&graph, "gate", FLOW_APPROVE, "big")->approve.show =
+        graph_value(&graph, "\"${{ steps.big.output }}\"");
+    graph_step(&graph, "doubt", FLOW_TASK, "big")->condition =
+        graph_expr(&graph, "${{ join(split(steps.big.output, ''), 'xx') == 'y' }}");
+    walk_open(&walk, graph_seal(&graph), "{}");
+    json_t *body = json_pack("{s:s, s:i, s:i, s:s, s:s}", "step", "big", "round", 0, "try", 1,
+                             "state", "done", "output", text);
+    struct flow_fact fact = {
+        .seq = ++walk.seq, .at = ++walk.now, .type = "step.ended", .body = body};
+    struct err err = {0};
+    assert_int_equal(flow_run_tell(walk.run, &fact, &err), 0);
+    walk_decide(&walk);
+    assert_string_equal(walk_step(&walk, "gate").state, "failed");
+    assert_string_equal(walk_step(&walk, "gate").failure_class, "malformed");
+    assert_string_equal(walk_step(&walk, "doubt").state, "failed");
+    assert_string_equal(flow_run_state(walk.run), "failed");
+    json_decref(body);
+    free(text);
+    walk_close(&walk);
+}
+
+static void an_output_that_is_too_large_fails_the_run(void **state)
+{
+    struct walk walk;
+    graph_step(&graph, "a", FLOW_TASK, "");
+    graph.flow.output = graph_value(&graph, "\"${{ join(split(inputs.x, ''), inputs.x) }}\"");
+    char *text = malloc(4001), *inputs = malloc(4020);
+    memset(text, 'x', 4000);
+    text[4000] = '\0';
+    sprintf(inputs, "{'x':'%s'}", text);
+    walk_open(&walk, graph_seal(&graph), inputs);
+    walk_end(&walk, "a", "'state':'done'");
+    assert_string_equal(flow_run_state(walk.run), "failed");
+    free(text);
+    free(inputs);
+    walk_close(&walk);
+}
+
 static void a_failure_is_explained_before_the_run_ends(void **state)
 {
     struct walk walk;
@@ -450,6 +497,8 @@ int main(void)
         TEST(commands_get_texts),
         TEST(what_could_be_an_instruction_travels_as_data),
         TEST(a_line_of_200_characters_is_the_longest),
+        TEST(what_is_too_large_fails_its_step),
+        TEST(an_output_that_is_too_large_fails_the_run),
         TEST(a_failure_is_explained_before_the_run_ends),
         TEST(a_rejected_sub_workflow_rejects),
         TEST(results_of_the_run_before_are_taken_over),
