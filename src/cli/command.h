@@ -38,14 +38,16 @@ struct command_option {
 };
 
 struct command {
-    const char *name;    /* "up"; two words for a member of a family: "task list" */
-    const char *group;   /* START RUN WORK LINKS SETUP CARE PLUMBING */
-    const char *usage;   /* the arguments, for help: "AGENT TEXT|-" */
-    const char *summary; /* one line */
-    const char *details; /* more for `hq help NAME`, or NULL */
+    const char *name;     /* "up"; two words for a member of a family: "task list" */
+    const char *group;    /* START RUN WORK LINKS SETUP CARE PLUMBING */
+    const char *usage;    /* the arguments, for help: "AGENT TEXT|-" */
+    const char *summary;  /* one line */
+    const char *details;  /* more for `hq help NAME`, or NULL */
+    const char *examples; /* command lines to copy, each ended by \n; or NULL */
     const struct command_option *options; /* or NULL */
     size_t min_args, max_args;
     int (*run)(const struct invocation *invocation); /* returns the exit code */
+    bool reads;      /* changes nothing and starts nothing, for whoever may look */
     bool in_task;    /* may be used inside an agent's exec (cli/inside.h) */
     bool is_default; /* the member that its family's first word alone means */
     bool is_link;    /* a program of this name that leads to us is this command */
@@ -69,6 +71,8 @@ struct invocation {
     int64_t timeout_ms;                    /* --timeout, -1: none */
     enum color_choice color;
     bool json, quiet, verbose, help;
+    bool no_input; /* asks nobody anything: what needs an answer fails, or takes the cautious way */
+    bool yes;      /* the answer to "are you sure" was given on the line */
     const char *const *args; /* NULL at the end */
     size_t arg_count;
     const char *values[COMMAND_OPTIONS_MAX]; /* beside command->options; "" for a given flag */

@@ -85,7 +85,8 @@ void flow_gate_teach(const json_t *item, const char *hq, FILE *out)
 
 bool flow_gate_can_ask(const struct invocation *invocation)
 {
-    return !invocation->json && !invocation->quiet && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    return !invocation->json && !invocation->quiet && !invocation->no_input &&
+           isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
 /* ---- deciding ---- */

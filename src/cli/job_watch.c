@@ -25,7 +25,6 @@ enum { LOOK_MS = 5000, GATHER_MS = 200 };
 
 static const struct command_option watch_options[] = {
     {"dir", 0, "DIR", "the bridge's folder (without: what hq.yaml says)"},
-    {"yes", 'y', NULL, "run every job without asking"},
     {"tell", 0, NULL, "run nothing: say what a person is to do"},
     {"again", 0, "JOB", "run this job, that was begun and has no result, once more"},
     {"once", 0, NULL, "deal with what is there, then end"},
@@ -153,8 +152,7 @@ static void deal_with(struct watch *watch, const char *id)
                          json_get_text(job, "started_at", "?"), id, id, watch->dir));
     else if (stand == STAND_NEW && invocation_has(invocation, "tell"))
         tell(watch, id, job);
-    else if (stand == STAND_NEW &&
-             (invocation_has(invocation, "yes") || person_agrees(watch, id, job)))
+    else if (stand == STAND_NEW && (invocation->yes || person_agrees(watch, id, job)))
         perform(watch, id, job);
     json_decref(job);
 }
@@ -221,9 +219,9 @@ static int watch_run(const struct invocation *invocation)
 {
     struct err err = {0};
     struct watch watch = {.invocation = invocation};
-    bool asks = !invocation_has(invocation, "yes") && !invocation_has(invocation, "tell");
+    bool asks = !invocation->yes && !invocation_has(invocation, "tell");
     crash_init("watch");
-    if (asks && !isatty(STDIN_FILENO)) {
+    if (asks && (invocation->no_input || !isatty(STDIN_FILENO))) {
         err_set(&err, "usage", "there is no terminal to ask on whether a job may run");
         err_hint(&err, "--yes runs them all, --tell only says what a person is to do");
         return output_fail(invocation, COMMAND_USAGE, &err);

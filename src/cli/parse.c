@@ -19,6 +19,8 @@ const struct command_option command_globals[] = {
     {"quiet", 'q', NULL, "results only"},
     {"verbose", 'v', NULL, "say more"},
     {"color", 0, "WHEN", "auto, always or never"},
+    {"no-input", 0, NULL, "ask nothing; what needs an answer fails"},
+    {"yes", 'y', NULL, "agree beforehand where a command asks whether it may"},
     {"help", 'h', NULL, "what this command does"},
     {0},
 };
@@ -168,10 +170,9 @@ static int set_global(struct reader *reader, const char *name, const char *value
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"json", &invocation->json},
-                 {"quiet", &invocation->quiet},
-                 {"verbose", &invocation->verbose},
-                 {"help", &invocation->help}};
+    } flags[] = {{"json", &invocation->json},       {"quiet", &invocation->quiet},
+                 {"verbose", &invocation->verbose}, {"no-input", &invocation->no_input},
+                 {"yes", &invocation->yes},         {"help", &invocation->help}};
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (str_eq(flags[i].name, name))
             *flags[i].flag = true;

@@ -51,6 +51,9 @@ static void global_flags_stand_anywhere(void **state)
     assert_null(got.args[1]);
     assert_int_equal(PARSE("status"), 0);
     assert_int_equal(got.timeout_ms, -1);
+    assert_true(!got.no_input && !got.yes);
+    assert_int_equal(PARSE("status", "-yq", "--no-input"), 0);
+    assert_true(got.no_input && got.yes && got.quiet);
 }
 
 static void options_take_values_in_every_form(void **state)
