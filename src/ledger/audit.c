@@ -72,6 +72,9 @@ static int check_event(struct audit *audit, const struct event *event, int64_t s
     else if (!str_eq(event->hash, hex))
         audit_finding(audit, "Stream %s: event %lld was changed after it was written.",
                       event->stream, (long long)seq);
+    if (event->no < 1 || event->no >= audit->ledger->next_event)
+        audit_finding(audit, "Stream %s: event %lld has the number %lld, which none has yet.",
+                      event->stream, (long long)event->seq, (long long)event->no);
     return 0;
 }
 
@@ -367,6 +370,9 @@ static int check_root(struct audit *audit, const void *row)
         audit_finding(audit, "Tree %s counts %lld tasks, %lld open; it has %lld, %lld open.",
                       root->id, (long long)root->tasks_total, (long long)root->tasks_live,
                       (long long)sum.total, (long long)sum.live);
+    if ((sum.live == 0) != (root->ended_at != 0))
+        audit_finding(audit, "Tree %s has %lld open tasks, but its end is %s.", root->id,
+                      (long long)sum.live, root->ended_at ? "noted" : "not noted");
     if (!str_eq(root->budget, root->id))
         return 0;
     if (check_aside(audit, root->id, "usd", sum.micro_usd) < 0)

@@ -42,6 +42,7 @@ static struct tx tx_open(struct ledger *ledger, struct arena *arena, struct err 
         .fair = &ledger->fair,
         .now = clock_now(&ledger->clock),
         .next_seq = &ledger->next_seq,
+        .next_event = ledger->next_event,
         .err = err,
         .due = INT64_MAX,
     };
@@ -79,6 +80,7 @@ static int tx_commit(struct tx *tx, int rc, bool *broken)
 /* What the monitors learn once it is on disk. */
 static void tx_publish(struct ledger *ledger, const struct tx *tx)
 {
+    ledger->next_event = tx->next_event;
     leases_apply(&ledger->leases, tx->changes, tx->change_count);
     tally_apply(&ledger->tally, tx->changes, tx->change_count);
     if (gate_apply(&ledger->gate, tx->asks, tx->ask_count, tx->now))

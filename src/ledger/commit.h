@@ -45,7 +45,7 @@ struct ledger {
     /* The commit thread's own. */
     struct sweep sweep;
     struct fair fair;
-    int64_t next_seq, due, sweep_not_before;
+    int64_t next_seq, next_event, due, sweep_not_before;
     size_t commits_since_care;
 };
 

@@ -14,7 +14,8 @@
 #include "ledger/rules.h"
 #include "ledger/run.h"
 
-/* {"$blob":…} in a row is always of the ledger's own making: a worker that says it names no blob. */
+/* {"$blob":…} in a row is always of the ledger's own making: a worker that says it names no blob.
+ */
 static bool looks_like_blob(const char *result)
 {
     json_t *value = strstr(result, "\"$blob\"") ? json_loads(result, JSON_DECODE_ANY, NULL) : NULL;
@@ -103,7 +104,8 @@ static int root_leave(struct tx *tx, const struct task *task)
     int rc = tx_get(tx, &root_record, &root);
     if (rc)
         return rc == LEDGER_NONE ? 0 : rc;
-    root.tasks_live--;
+    if (--root.tasks_live == 0)
+        root.ended_at = tx->now;
     return tx_put(tx, &root_record, &root);
 }
 

@@ -79,6 +79,7 @@ static int event_write(struct tx *tx, struct event *event)
     event->prev = head.hash ? head.hash : "";
     event_hash(event, hex);
     event->hash = hex;
+    event->no = tx->next_event++;
     rc = tx_put(tx, &event_record, event);
     if (rc)
         return rc;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ledger/batch.h"
 #include "ledger/commit.h"
+#include "ledger/feed.h"
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
@@ -43,6 +44,21 @@ static int load_seq(struct ledger *ledger, struct arena *arena, struct err *err)
         return -1;
     last = rows;
     ledger->next_seq = count ? last->seq + 1 : 1;
+    return 0;
+}
+
+/* Events that were retired keep their numbers: a cursor must never mean another event. */
+static int load_event(struct ledger *ledger, struct arena *arena, struct err *err)
+{
+    void *rows;
+    size_t count;
+    int64_t newest, retired;
+    struct scan scan = {.record = &event_record, .index = "event_no", .descending = true, .max = 1};
+    if (ledger->store->ops->scan(ledger->store, &scan, arena, &rows, &count, err) < 0 ||
+        feed_retired(ledger->store, arena, &retired, err) < 0)
+        return -1;
+    newest = count ? ((const struct event *)rows)->no : 0;
+    ledger->next_event = (newest > retired ? newest : retired) + 1;
     return 0;
 }
 
@@ -157,6 +173,8 @@ static int ledger_load(struct ledger *ledger, const struct clock_source *source,
         rc = load_clock(ledger, source, err);
     if (rc == 0)
         rc = load_seq(ledger, &arena, err);
+    if (rc == 0)
+        rc = load_event(ledger, &arena, err);
     if (rc == 0)
         rc = load_leases(ledger, &arena, err);
     if (rc == 0)

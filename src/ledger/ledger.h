@@ -356,6 +356,17 @@ enum { LIMIT_LOOKS = 64 /* some 2 ms: nobody holds the store for longer */ };
 int ledger_read_many(struct ledger *ledger, struct ledger_look *looks, size_t count, size_t max,
                      struct arena *arena, struct err *err);
 
+/* The events of all streams in one order, that of their commits: those with a number above `after`,
+ * oldest first, at most `max`. */
+struct ledger_feed {
+    struct event *events; /* in the arena */
+    size_t count;
+    int64_t newest;  /* number of the newest event of all; 0: there is none */
+    int64_t retired; /* up to this number events may be missing: retention has taken some away */
+};
+int ledger_feed(struct ledger *ledger, int64_t after, size_t max, struct arena *arena,
+                struct ledger_feed *feed, struct err *err);
+
 /* One row by its key: `row` is zeroed but for its key fields and is filled. 0 found, LEDGER_NONE
  * absent, -1 the store failed. */
 int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,

@@ -131,6 +131,7 @@ int submit_row(struct tx *tx, struct task *task, struct root *root)
     submit_fill(tx, task, root);
     root->tasks_total++;
     root->tasks_live++;
+    root->ended_at = 0;
     int rc = tx_spill(tx, &task->instruction, &task->instruction_blob, LIMIT_INLINE);
     if (rc == 0)
         rc = lane_enter(tx, task);

@@ -46,6 +46,14 @@ static const struct schema_index session_indexes[] = {
     {"session_updated", {"agent", "updated_at"}, false, NULL},
 };
 
+static const struct schema_index root_indexes[] = {
+    {"root_ended", {"ended_at"}, false, "\"ended_at\">0"},
+};
+
+static const struct schema_index event_indexes[] = {
+    {"event_no", {"no"}, true, NULL},
+};
+
 static const struct schema_index request_indexes[] = {
     {"request_created", {"created_at"}, false, NULL},
 };
@@ -77,15 +85,16 @@ static const struct schema_index job_indexes[] = {
 
 const struct schema_table schema_tables[] = {
     {&task_record, false, INDEXES(task_indexes)},
-    {&root_record, true, NULL, 0},
+    {&root_record, true, INDEXES(root_indexes)},
     {&session_record, true, INDEXES(session_indexes)},
     {&wait_record, true, INDEXES(wait_indexes)},
     {&call_record, false, NULL, 0},
     {&handoff_record, false, NULL, 0},
     {&effect_record, false, INDEXES(effect_indexes)},
     {&inbox_record, true, NULL, 0},
-    {&event_record, true, NULL, 0},
+    {&event_record, true, INDEXES(event_indexes)},
     {&agent_record, true, NULL, 0},
+    {&pause_record, true, NULL, 0},
     {&process_record, true, NULL, 0},
     {&budget_record, true, NULL, 0},
     {&usage_record, true, NULL, 0},

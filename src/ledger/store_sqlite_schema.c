@@ -116,6 +116,18 @@ static const struct schema_step schema_steps[] = {
      "CREATE INDEX job_state ON job(state,created_at,id);"
      "CREATE INDEX job_archive ON job(archived,created_at,id);"
      "CREATE INDEX job_run ON job(run,path,id)"},
+    {4, /* operations: one order of all events, ended requests, pauses */
+     "ALTER TABLE event ADD COLUMN no INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE event SET no=o.n FROM (SELECT stream,seq,row_number() OVER (ORDER BY at,stream,seq) "
+     "AS n FROM event) AS o WHERE event.stream=o.stream AND event.seq=o.seq;"
+     "CREATE UNIQUE INDEX event_no ON event(no);"
+     "ALTER TABLE root ADD COLUMN ended_at INTEGER NOT NULL DEFAULT 0;"
+     "UPDATE root SET ended_at=coalesce((SELECT max(finished_at) FROM task WHERE "
+     "task.root=root.id),0) WHERE tasks_live=0;"
+     "CREATE INDEX root_ended ON root(ended_at,id) WHERE ended_at>0;"
+     "CREATE TABLE pause(id TEXT NOT NULL,\"by\" TEXT,reason TEXT,"
+     "panic INTEGER NOT NULL DEFAULT 0,at INTEGER NOT NULL DEFAULT 0,"
+     "PRIMARY KEY(id)) STRICT, WITHOUT ROWID"},
 };
 
 static const char blob_table[] =

@@ -34,7 +34,7 @@ void tx_fini(struct tx *tx)
 
 struct tx_mark tx_mark(const struct tx *tx)
 {
-    return (struct tx_mark){tx->change_count, tx->ask_count, tx->key_count};
+    return (struct tx_mark){tx->change_count, tx->ask_count, tx->key_count, tx->next_event};
 }
 
 void tx_forget(struct tx *tx, struct tx_mark mark)
@@ -42,6 +42,7 @@ void tx_forget(struct tx *tx, struct tx_mark mark)
     tx->change_count = mark.changes;
     tx->ask_count = mark.asks;
     tx->key_count = mark.keys;
+    tx->next_event = mark.next_event;
 }
 
 int tx_refuse(struct tx *tx, enum ledger_outcome status, const char *code, const char *format, ...)

@@ -35,7 +35,8 @@ struct tx {
     struct gate *gate;
     struct fair *fair;
     int64_t now;
-    int64_t *next_seq; /* the ledger's counter of tasks; gaps are allowed */
+    int64_t *next_seq;  /* the ledger's counter of tasks; gaps are allowed */
+    int64_t next_event; /* number of the next event; without gaps: kept by the commit alone */
     const char *actor;
     struct outcome *outcome;
     struct err *err;
@@ -44,7 +45,8 @@ struct tx {
     size_t change_count, change_cap;
     struct ask *asks; /* see gate.h */
     size_t ask_count, ask_cap;
-    struct run *deciding; /* the run that a decision changes; who writes its facts leaves the row to it */
+    struct run
+        *deciding; /* the run that a decision changes; who writes its facts leaves the row to it */
     const char **keys; /* touched: see ledger_wait */
     size_t key_count, key_cap;
     int64_t due; /* earliest time at which a row written here wants attention; INT64_MAX: none */
@@ -53,6 +55,7 @@ struct tx {
 /* What must be forgotten when a batch is undone. */
 struct tx_mark {
     size_t changes, asks, keys;
+    int64_t next_event;
 };
 
 /* Frees what the lists hold; the rows are in the transaction's arena. */

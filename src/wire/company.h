@@ -20,6 +20,17 @@ struct agent {
 };
 extern const struct record agent_record;
 
+/* Work that a person has stopped until it is resumed: no model call, tool call or delivery of it
+ * begins. */
+struct pause {
+    const char *id;     /* "company", "agent:<id>" or "task:<id>": that task and all below it */
+    const char *by;     /* principal */
+    const char *reason; /* NULL: none was given */
+    bool panic;         /* what was running was broken off, too */
+    int64_t at;
+};
+extern const struct record pause_record;
+
 struct process {
     const char *name; /* "hub", "gateway:manager" */
     const char *nonce, *version;

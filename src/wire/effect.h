@@ -50,6 +50,8 @@ struct event {
     int64_t v;
     const char *prev;   /* hash of the previous event of this stream ("" for the first) */
     const char *hash;   /* sha256 over [stream, seq, at, actor, type, body, v, prev] as JSON */
+    int64_t no;         /* its place among the events of all streams, from 1, in the order of the
+                         * commits; what `feed` cursors count. Older ones may have been retired */
 };
 extern const struct record event_record;
 

@@ -78,6 +78,7 @@ static const struct field root_fields[] = {
     INT(root, tokens_cached),
     INT(root, cost_micro_usd),
     INT(root, unpriced),
+    TIME(root, ended_at),
 };
 RECORD(root, 1);
 
@@ -192,6 +193,7 @@ static const struct field event_fields[] = {
     INT(event, v),
     TEXT(event, prev),
     TEXT(event, hash),
+    INT(event, no),
 };
 RECORD(event, 2);
 
@@ -208,6 +210,14 @@ static const struct field agent_fields[] = {
     JSON(agent, breaker),
 };
 RECORD(agent, 1);
+static const struct field pause_fields[] = {
+    TEXT(pause, id),
+    TEXT(pause, by),
+    TEXT(pause, reason),
+    BOOL(pause, panic),
+    TIME(pause, at),
+};
+RECORD(pause, 1);
 
 static const struct field process_fields[] = {
     TEXT(process, name),

@@ -84,6 +84,7 @@ struct root {
     int64_t model_calls, tokens_in, tokens_out, tokens_cached; /* of the whole tree */
     int64_t cost_micro_usd; /* of the priced calls */
     int64_t unpriced;       /* model calls without a price */
+    int64_t ended_at;       /* when its last open task ended; 0: one is open */
 };
 extern const struct record root_record;
 

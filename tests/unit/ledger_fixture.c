@@ -138,7 +138,9 @@ void make_up(struct fixture *fixture, const struct record *record, void *row, in
         const struct field *field = &record->fields[i];
         bool is_key = i < record->key_count, names = i + 1 == record->key_count;
         struct value value = {.is_int = is_number(field)};
-        value.number = names || strcmp(field->name, "seq") == 0 ? number : (int)dice(3);
+        value.number = names || strcmp(field->name, "seq") == 0 || strcmp(field->name, "no") == 0
+                           ? number
+                           : (int)dice(3);
         if (!value.is_int && names)
             value.text = arena_printf(&fixture->arena, "row-%03d", number);
         else if (!value.is_int && (is_key || dice(4) > 0))

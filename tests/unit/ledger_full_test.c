@@ -43,7 +43,7 @@ static const char *big_text(void)
 
 static int put_event(struct fixture *fixture, int64_t seq)
 {
-    struct event event = {.stream = "t", .seq = seq, .body = big_text()};
+    struct event event = {.stream = "t", .seq = seq, .no = seq, .body = big_text()};
     return fixture->store->ops->put(fixture->store, &event_record, &event, &fixture->err);
 }
 
