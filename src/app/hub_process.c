@@ -11,6 +11,8 @@
 #include "hub/hub.h"
 #include "ledger/store.h"
 
+enum { HUB_SILENT_MS = 20000 }; /* a slow disk's commits take under one second */
+
 static struct hub *open_hub(struct process *process, const struct config *config, struct err *err)
 {
     if (process_lock(process, config, err) < 0)
@@ -19,13 +21,21 @@ static struct hub *open_hub(struct process *process, const struct config *config
     return store ? hub_open(config, store, err) : NULL;
 }
 
+/* A hub whose ledger takes no work does none, though its threads live. */
+static bool gets_on(void *ctx)
+{
+    return hub_silent_ms(ctx) < HUB_SILENT_MS;
+}
+
 /* Returns whether it ended because it was asked to. */
 static bool serve(struct process *process, struct hub *hub)
 {
+    process_watch(process, gets_on, hub);
     while (hub_is_sound(hub, 0)) {
         int number = process_signal(process, 1000);
         if (number == SIGTERM || number == SIGINT) {
             log_info("asked to end (signal %d)", number);
+            process_tell(process, true, "asked to end");
             return true;
         }
     }

@@ -13,6 +13,7 @@
 
 #include "app/process.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -39,8 +40,7 @@ static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
-        limit.rlim_cur =
-            limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
 }
@@ -48,6 +48,7 @@ static void raise_descriptor_limit(void)
 void process_init(struct process *process, const char *name)
 {
     *process = (struct process){.name = name, .ready_fd = spawn_take_ready_fd()};
+    notify_init(&process->notify);
     process->info.pss_kb = -1;
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 128 * 1024);
@@ -68,7 +69,8 @@ int process_lock(struct process *process, const struct config *config, struct er
     if ((mkdir(config->state, 0700) < 0 && errno != EEXIST) ||
         (mkdir(run, 0700) < 0 && errno != EEXIST)) {
         err_errno(err, "state_unwritable", "cannot make the state folder %s", run);
-        err_hint(err, "choose another with --state DIR, or give this user the right to write there");
+        err_hint(err,
+                 "choose another with --state DIR, or give this user the right to write there");
         goto out;
     }
     rc = lock_take(run, process->name, &process->lock, &other, err);
@@ -83,7 +85,8 @@ out:
     return rc;
 }
 
-/* What is free in the middle of the heap goes back to the system here: free() trims only its end. */
+/* What is free in the middle of the heap goes back to the system here: free() trims only its end.
+ */
 static void tell_lock(struct process *process)
 {
     struct err err;
@@ -110,6 +113,7 @@ void process_ready(struct process *process, int port, const char *nonce)
     snprintf(process->info.nonce, sizeof(process->info.nonce), "%s", nonce ? nonce : "");
     tell_lock(process);
     tell_starter(process, "ready\n");
+    notify_send(&process->notify, "READY=1");
     log_info("ready, pid %d, port %d", (int)getpid(), port);
 }
 
@@ -120,6 +124,45 @@ void process_failed(struct process *process, const struct err *err)
              err->hint);
     log_error("%s%s%s", err->message, *err->hint ? ". " : "", err->hint);
     tell_starter(process, line);
+    process_tell(process, true, err->message);
+}
+
+void process_watch(struct process *process, bool (*is_sound)(void *ctx), void *ctx)
+{
+    process->is_sound = is_sound;
+    process->ctx = ctx;
+}
+
+void process_tell(const struct process *process, bool ending, const char *words)
+{
+    struct buf text = {0};
+    buf_printf(&text, "%sSTATUS=", ending ? "STOPPING=1\n" : "");
+    for (; *words; words++)
+        buf_putc(&text, (unsigned char)*words < ' ' ? ' ' : *words);
+    notify_send(&process->notify, buf_text(&text));
+    buf_fini(&text);
+}
+
+/* A third of the time that systemd grants: one may be late. */
+static void tell_watchdog(struct process *process)
+{
+    int64_t now = time_boot_ms(), every = process->notify.watchdog_ms / 3;
+    if (!process->is_sound || !every || now - process->alive_ms < every)
+        return;
+    if (!process->is_sound(process->ctx)) {
+        log_warn("does not get on: systemd will start it again unless it recovers");
+        process->alive_ms = now;
+        return;
+    }
+    if (notify_send(&process->notify, "WATCHDOG=1"))
+        process->alive_ms = now;
+}
+
+/* So that a watchdog of a few seconds is not missed between two looks. */
+static int64_t shortest_wait(const struct process *process, int64_t ms)
+{
+    int64_t every = process->is_sound ? process->notify.watchdog_ms / 3 : 0;
+    return every && every < ms ? every : ms;
 }
 
 int process_signal(struct process *process, int64_t ms)
@@ -129,15 +172,18 @@ int process_signal(struct process *process, int64_t ms)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    ms = shortest_wait(process, ms);
     struct timespec wait = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
     int number = sigtimedwait(&set, NULL, &wait);
     if (time_boot_ms() - process->told_ms > TELL_EVERY_MS)
         tell_lock(process);
+    tell_watchdog(process);
     return number > 0 ? number : 0;
 }
 
 void process_fini(struct process *process)
 {
+    notify_fini(&process->notify);
     if (process->lock)
         lock_release(process->lock);
 }

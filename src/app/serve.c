@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "app/process.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "client/worker.h"
@@ -11,7 +12,19 @@
 enum {
     DRAIN_MS = 600000,   /* running turns may go on this long after the first signal */
     GIVE_BACK_MS = 5000, /* … and this long after the second */
+    SILENT_MS = 90000,   /* two rounds of a worker whose hub is away */
 };
+
+static bool gets_on(void *ctx)
+{
+    return worker_silent_ms(ctx) < SILENT_MS;
+}
+
+/* systemd asks once and then kills: the second signal is ours to give, in time. */
+static int64_t drain_ms(const struct process *process)
+{
+    return process->notify.fd >= 0 ? LIMIT_DRAIN_MS : DRAIN_MS;
+}
 
 /* Ready is: everything is open and the hub knows this process. */
 static void serve(struct process *process, const struct serving *serving)
@@ -47,10 +60,12 @@ static bool wait_idle(struct process *process, struct worker *worker, int64_t ms
 int serve_worker(struct process *process, const struct serving *serving)
 {
     struct worker *worker = serving->worker;
+    process_watch(process, gets_on, worker);
     serve(process, serving);
     worker_drain(worker, false);
     log_info("draining: %d turns run", worker_running(worker));
-    if (wait_idle(process, worker, DRAIN_MS))
+    process_tell(process, true, "draining: running turns end first");
+    if (wait_idle(process, worker, drain_ms(process)))
         return 0;
     worker_drain(worker, true);
     log_info("giving back %d turns", worker_running(worker));

@@ -70,6 +70,7 @@ enum {
     LIMIT_SIGNAL_NAME = 128,             /* it stands in a workflow's file */
     LIMIT_JOB_FILES = 10000,             /* of one result of a batch job: their names are its output */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
+    LIMIT_DRAIN_MS = 60000,              /* that running turns have to end, once a process is asked to */
     LIMIT_LEASE_MS = 15000,              /* a lost worker is noticed within this */
     LIMIT_EXTEND_MS = 5000,              /* a third of the lease */
     LIMIT_DEATHS = 20,                   /* then a task is failed as crashed */

@@ -1,6 +1,7 @@
 /* A monitor around the running turns, and three kinds of thread: one claims, one keeps leases and
  * flushes projections, one per running turn. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ struct worker {
     struct fetch_cancel *cancel; /* ends a parked claim */
     pthread_t claimer, keeper;
     bool has_claimer, has_keeper;
+    _Atomic int64_t claimed_ms, kept_ms; /* when their rounds began, boot ms; 0: not looked at */
 };
 
 struct worker *worker_open(const struct worker_config *config)
@@ -109,10 +111,12 @@ static void start_turn(struct worker *worker, json_t *claimed, int64_t since)
     worker->turns = turn;
     worker->count++;
     pthread_mutex_unlock(&worker->mutex);
-    if (thread_start(&thread, "turn", turn_thread, turn) == 0)
+    if (thread_start(&thread, "turn", turn_thread, turn) == 0) {
         pthread_detach(thread);
-    else
-        turn_thread(turn);
+        return;
+    }
+    atomic_store(&worker->claimed_ms, 0);
+    turn_thread(turn);
 }
 
 /* ---- registering ---- */
@@ -172,6 +176,7 @@ static void register_worker(struct worker *worker)
     bool told = false;
     set_registered(worker, false);
     while (!is_stopping(worker)) {
+        atomic_store(&worker->claimed_ms, time_boot_ms());
         enum hub_outcome outcome = register_once(worker, &err);
         if (outcome == HUB_OK) {
             set_registered(worker, true);
@@ -191,8 +196,11 @@ static void register_worker(struct worker *worker)
 static int wait_for_room(struct worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    while (!worker->stopping && worker->count >= worker->config.max)
+    while (!worker->stopping && worker->count >= worker->config.max) {
+        atomic_store(&worker->claimed_ms, time_boot_ms());
         thread_cond_wait(&worker->changed, &worker->mutex, 1000);
+    }
+    atomic_store(&worker->claimed_ms, worker->stopping ? 0 : time_boot_ms());
     int room = worker->stopping ? 0 : worker->config.max - worker->count;
     pthread_mutex_unlock(&worker->mutex);
     return room;
@@ -310,6 +318,7 @@ static void *keep_loop(void *arg)
     struct worker *worker = arg;
     json_t *projected = json_array();
     while (next_round(worker)) {
+        atomic_store(&worker->kept_ms, time_boot_ms());
         extend_once(worker, projected);
         json_decref(projected);
         projected = flush(worker);
@@ -345,6 +354,17 @@ int64_t worker_turns_done(struct worker *worker)
     int64_t done = worker->done;
     pthread_mutex_unlock(&worker->mutex);
     return done;
+}
+
+int64_t worker_silent_ms(struct worker *worker)
+{
+    int64_t claimed = atomic_load(&worker->claimed_ms), kept = atomic_load(&worker->kept_ms);
+    int64_t now = time_boot_ms();
+    pthread_mutex_lock(&worker->mutex);
+    bool claims = claimed && !worker->stopping;
+    pthread_mutex_unlock(&worker->mutex);
+    int64_t oldest = claims && claimed < kept ? claimed : kept;
+    return oldest && oldest < now ? now - oldest : 0;
 }
 
 bool worker_wait_registered(struct worker *worker, int64_t ms)

@@ -35,6 +35,9 @@ int worker_start(struct worker *worker, struct err *err);
 int worker_running(struct worker *worker);
 int64_t worker_turns_done(struct worker *worker);
 bool worker_wait_registered(struct worker *worker, int64_t ms); /* at most ms */
+/* Milliseconds since the thread that claims or the one that keeps leases last began a round, the
+ * longer of both; a round takes at most 40 s, whatever the hub does. Never blocks. */
+int64_t worker_silent_ms(struct worker *worker);
 /* Claims nothing more, does not wait. `give_back`: running turns end between calls, tasks released.
  */
 void worker_drain(struct worker *worker, bool give_back);

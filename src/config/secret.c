@@ -206,10 +206,28 @@ char *secret_read(const struct config *config, const char *name, struct arena *a
     return read_path(arena_printf(arena, "%s/%s", config->secrets, name), arena, err);
 }
 
+/* A unit's environment holds no secret; what LoadCredential= gives it lies in a folder that systemd
+ * guards, with an owner and a mode of its own choice: systemd.exec(5). NULL: there is none. */
+static char *read_credential(const char *name, struct arena *arena)
+{
+    struct err ignored;
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (str_is_empty(folder) || strchr(name, '/'))
+        return NULL;
+    const char *path = arena_printf(arena, "%s/%s", folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char *text = fd < 0 ? NULL : read_secret(fd, path, arena, &ignored);
+    if (fd >= 0)
+        close(fd);
+    return text;
+}
+
 static char *read_env(const char *name, struct arena *arena, struct err *err)
 {
     const char *value = getenv(name);
     char *text = str_is_empty(value) ? NULL : str_trim(arena, value);
+    if (str_is_empty(text))
+        text = read_credential(name, arena);
     if (!str_is_empty(text))
         return text;
     err_set(err, "secret", "the environment variable %s is %s", name, value ? "empty" : "not set");

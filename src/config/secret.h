@@ -17,7 +17,8 @@ int secret_make_tokens(const struct config *config, struct err *err);
 char *secret_read(const struct config *config, const char *name, struct arena *arena,
                   struct err *err);
 
-/* Resolves a reference (env or file). NULL with *err where it is missing. */
+/* Resolves a reference (env or file). What is not in the environment may be a credential that systemd
+ * handed over under that name. NULL with *err where it is missing. */
 char *secret_resolve(const struct config_secret *secret, struct arena *arena, struct err *err);
 
 /* Resolves the URL of a webhook and looks whether it is one (http or https, no user information).

@@ -29,7 +29,10 @@ struct waker {
     pthread_cond_t ended;
     bool broken, started;
     atomic_bool stopping;
+    _Atomic int64_t answered_ms; /* when the commit thread last did, boot ms */
 };
+
+enum { PING_EVERY_MS = 5000 };
 
 /* NULL: everybody. */
 static void wake(struct hub *hub, const char *key)
@@ -45,6 +48,14 @@ static void wake(struct hub *hub, const char *key)
         jobs_wake(hub->jobs);
 }
 
+/* While the commit thread is silent there is nothing to wake anybody for. */
+static void ping(struct hub *hub)
+{
+    struct err err;
+    if (hub_silent_ms(hub) >= PING_EVERY_MS && ledger_ping(hub->ledger, &err) == 0)
+        atomic_store(&hub->waker->answered_ms, time_boot_ms());
+}
+
 static void *wake_loop(void *arg)
 {
     struct hub *hub = arg;
@@ -58,6 +69,7 @@ static void *wake_loop(void *arg)
         for (size_t i = 0; sound && i < count; i++)
             wake(hub, str_eq(keys[i], "*") ? NULL : keys[i]);
         arena_fini(&arena);
+        ping(hub);
     }
     pthread_mutex_lock(&waker->mutex);
     waker->broken = !sound && !atomic_load(&waker->stopping);
@@ -146,6 +158,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     hub->throttle = auth_throttle_open();
     hub->track = track_open();
     hub->waker = mem_zalloc(sizeof(*hub->waker));
+    atomic_store(&hub->waker->answered_ms, time_boot_ms());
     pthread_mutex_init(&hub->waker->mutex, NULL);
     thread_cond_init(&hub->waker->ended);
     hub->principals = principals_open(config, err);
@@ -185,6 +198,11 @@ bool hub_is_sound(struct hub *hub, int64_t ms)
     bool sound = !waker->broken;
     pthread_mutex_unlock(&waker->mutex);
     return sound;
+}
+
+int64_t hub_silent_ms(const struct hub *hub)
+{
+    return time_boot_ms() - atomic_load(&hub->waker->answered_ms);
 }
 
 void hub_close(struct hub *hub)

@@ -21,6 +21,9 @@ int hub_port(const struct hub *hub);
  */
 bool hub_is_sound(struct hub *hub, int64_t ms);
 
+/* Milliseconds since the ledger's commit thread last answered: it is asked every few seconds. */
+int64_t hub_silent_ms(const struct hub *hub);
+
 /* Answers parked requests, waits for running ones, closes the ledger. */
 void hub_close(struct hub *hub);
 

@@ -447,13 +447,18 @@ static int nothing_run(struct tx *tx, void *arg)
     return 0;
 }
 
-int ledger_sweep(struct ledger *ledger, struct err *err)
+int ledger_ping(struct ledger *ledger, struct err *err)
 {
     struct outcome outcome;
     struct submission submission = {
         .run = nothing_run, .actor = "system", .frees = true, .outcome = &outcome, .err = err};
+    return commit_submit(ledger, &submission);
+}
+
+int ledger_sweep(struct ledger *ledger, struct err *err)
+{
     pthread_mutex_lock(&ledger->mutex);
     ledger->sweep_now = true;
     pthread_mutex_unlock(&ledger->mutex);
-    return commit_submit(ledger, &submission);
+    return ledger_ping(ledger, err);
 }

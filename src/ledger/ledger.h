@@ -438,6 +438,10 @@ int ledger_blob_get(struct ledger *ledger, const char *hex, struct arena *arena,
 bool ledger_wait(struct ledger *ledger, int64_t ms, struct arena *arena, const char ***keys,
                  size_t *count);
 
+/* Asks the commit thread and the store for a transaction that changes nothing, and blocks until it
+ * is over: whoever waits long knows that nobody's work gets on. 0, or -1 with *err. */
+int ledger_ping(struct ledger *ledger, struct err *err);
+
 /* Ends the waiting for good: ledger_wait() returns false, now and from then on. For who closes; all else
  * goes on. Any thread. */
 void ledger_end_wait(struct ledger *ledger);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+
 enum child_state {
     CHILD_DOWN,     /* shall run, waits for its turn (the hub first) */
     CHILD_STARTING, /* runs, not ready yet */
@@ -41,8 +43,8 @@ enum {
     CHILD_DEATHS = 5,                /* so many deaths of its own */
     CHILD_WINDOW_MS = 60000,         /* within this time hold it; a longer life clears the count */
     CHILD_START_MS = 60000, /* not ready by then: killed, and that counts as its own death */
-    CHILD_DRAIN_MS = 60000, /* running turns may finish for so long after being asked */
-    CHILD_STOP_MS = 10000,  /* then asked again; then killed */
+    CHILD_DRAIN_MS = LIMIT_DRAIN_MS, /* running turns may finish for so long after being asked */
+    CHILD_STOP_MS = 10000,           /* then asked again; then killed */
 };
 
 /* How a process ended. */

@@ -151,12 +151,31 @@ static void a_webhooks_url_is_read_and_never_repeated(void **state)
     config.webhook_count = 0;
 }
 
+/* The folder is systemd's to guard: neither mode nor owner of what lies there is ours to judge. */
+static void a_unit_gets_credentials_instead(void **state)
+{
+    struct err err;
+    struct config_secret secret = {.env = "HQ_TEST_SECRET"};
+    struct config_secret outside = {.env = "../HQ_TEST_SECRET"};
+    unsetenv("HQ_TEST_SECRET");
+    put_file(in_dir("HQ_TEST_SECRET"), "handed over\n", 0440);
+    setenv("CREDENTIALS_DIRECTORY", dir, 1);
+    assert_string_equal(secret_resolve(&secret, &arena, &err), "handed over");
+    assert_null(secret_resolve(&outside, &arena, &err));
+    setenv("HQ_TEST_SECRET", "set", 1);
+    assert_string_equal(secret_resolve(&secret, &arena, &err), "set");
+    unsetenv("HQ_TEST_SECRET");
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_null(secret_resolve(&secret, &arena, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(missing_tokens_are_made_once, setup, folder_teardown),
         cmocka_unit_test_setup_teardown(open_files_and_folders_are_refused, setup, folder_teardown),
         cmocka_unit_test_setup_teardown(what_is_no_secret_is_refused, setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(a_unit_gets_credentials_instead, setup, folder_teardown),
         cmocka_unit_test_setup_teardown(references_are_resolved, setup, folder_teardown),
         cmocka_unit_test_setup_teardown(only_a_primary_models_secret_must_be_there, setup,
                                         folder_teardown),
