@@ -11,6 +11,7 @@
 
 #include "ledger/clock.h"
 #include "ledger/fair.h"
+#include "ledger/feed.h"
 #include "ledger/gate.h"
 #include "ledger/hints.h"
 #include "ledger/lease.h"
@@ -26,6 +27,7 @@ struct tx;
 
 struct ledger {
     struct store *store;
+    char id[FEED_ID];
     struct turnstile
         turn;           /* at the store: the commit thread for a transaction, others for a read */
     atomic_bool broken; /* a commit failed: what is on disk is not known */

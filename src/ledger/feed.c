@@ -1,7 +1,11 @@
 /* All events in the order of their commits. */
 #include <stdatomic.h>
 
+#include <stdio.h>
+
 #include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "ledger/commit.h"
 #include "ledger/feed.h"
@@ -11,6 +15,7 @@
 #include "ledger/tx.h"
 
 #define MARK "events_retired"
+#define ID "ledger_id"
 
 int feed_retired(struct store *store, struct arena *arena, int64_t *no, struct err *err)
 {
@@ -54,5 +59,38 @@ int ledger_feed(struct ledger *ledger, int64_t after, size_t max, struct arena *
     feed->newest = ledger->next_event - 1;
     turnstile_leave(&ledger->turn);
     feed->events = rows;
+    return rc;
+}
+
+static int make_id(struct store *store, char id[FEED_ID], struct err *err)
+{
+    struct meta mark = {.name = ID, .value = id};
+    rand_hex(id, FEED_ID - 1);
+    return store->ops->put(store, &meta_record, &mark, err) == STORE_OK ? 0 : -1;
+}
+
+int feed_load_id(struct store *store, char id[FEED_ID], struct err *err)
+{
+    struct arena arena = {0};
+    struct meta mark = {.name = ID};
+    int rc = store->ops->get(store, &meta_record, &mark, &arena, err);
+    if (rc == STORE_OK)
+        snprintf(id, FEED_ID, "%s", mark.value);
+    else if (rc == STORE_NONE)
+        rc = make_id(store, id, err);
+    arena_fini(&arena);
+    return rc < 0 ? -1 : 0;
+}
+
+const char *ledger_id(const struct ledger *ledger)
+{
+    return ledger->id;
+}
+
+int ledger_renew_id(struct ledger *ledger, struct err *err)
+{
+    turnstile_enter(&ledger->turn);
+    int rc = make_id(ledger->store, ledger->id, err);
+    turnstile_leave(&ledger->turn);
     return rc;
 }

@@ -170,6 +170,8 @@ static int ledger_load(struct ledger *ledger, const struct clock_source *source,
     struct arena arena = {0};
     int rc = ledger->store->ops->migrate(ledger->store, err);
     if (rc == 0)
+        rc = feed_load_id(ledger->store, ledger->id, err);
+    if (rc == 0)
         rc = load_clock(ledger, source, err);
     if (rc == 0)
         rc = load_seq(ledger, &arena, err);

@@ -367,6 +367,11 @@ struct ledger_feed {
 int ledger_feed(struct ledger *ledger, int64_t after, size_t max, struct arena *arena,
                 struct ledger_feed *feed, struct err *err);
 
+/* 32 hex digits, made with the ledger and kept with it; a ledger that was restored from a backup has
+ * another one. A cursor of the feed is worth nothing without it: after a restore the same number is
+ * another event. Borrowed, never changes while the ledger is open. */
+const char *ledger_id(const struct ledger *ledger);
+
 /* One row by its key: `row` is zeroed but for its key fields and is filled. 0 found, LEDGER_NONE
  * absent, -1 the store failed. */
 int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,
@@ -455,5 +460,9 @@ enum admin { ADMIN_CHECK, ADMIN_BACKUP, ADMIN_VACUUM };
  * the store longer than 5 ms at a time. */
 int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,
                  const char ***findings, size_t *count, struct err *err);
+
+/* Gives the ledger another id, on disk: for a copy that goes on as a ledger of its own. Before anybody
+ * else uses it. 0, or -1 with *err. */
+int ledger_renew_id(struct ledger *ledger, struct err *err);
 
 #endif

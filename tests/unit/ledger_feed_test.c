@@ -67,6 +67,20 @@ static void numbers_go_on_after_a_restart(void **state)
     case_assert_clean(c);
 }
 
+static void a_ledger_keeps_its_id_until_it_is_given_another(void **state)
+{
+    struct ledger_case *c = *state;
+    const char *first = arena_strdup(&c->arena, ledger_id(c->ledger));
+    assert_int_equal(strlen(first), 32);
+    case_restart(c);
+    assert_string_equal(ledger_id(c->ledger), first);
+    assert_int_equal(ledger_renew_id(c->ledger, &c->err), 0);
+    const char *second = arena_strdup(&c->arena, ledger_id(c->ledger));
+    assert_string_not_equal(second, first);
+    case_restart(c);
+    assert_string_equal(ledger_id(c->ledger), second);
+}
+
 static void the_end_of_a_request_is_noted(void **state)
 {
     struct ledger_case *c = *state;
@@ -88,6 +102,7 @@ int main(void)
         CASE(events_of_all_streams_have_one_order),
         CASE(what_is_refused_takes_no_number),
         CASE(numbers_go_on_after_a_restart),
+        CASE(a_ledger_keeps_its_id_until_it_is_given_another),
         CASE(the_end_of_a_request_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
