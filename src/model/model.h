@@ -57,6 +57,7 @@ struct model_usage {
 struct model_answer {
     json_t *message; /* new reference; the caller decrefs */
     struct model_usage usage;
+    int status; /* HTTP's, of the last try; also where it failed; 0: none came */
 };
 
 enum model_outcome {

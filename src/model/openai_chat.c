@@ -203,6 +203,7 @@ static enum model_outcome run_call(struct call *call, struct model_answer *answe
     json_decref(body);
     enum fetch_outcome fetched = send_request(call, text);
     enum model_outcome outcome = tell_outcome(call, fetched, answer, retry_after_ms, err);
+    answer->status = call->response.status;
     if (outcome == MODEL_OK)
         estimate_input(answer, strlen(text));
     return outcome;
