@@ -18,6 +18,7 @@ static const struct command hub_command = {
     .group = "PLUMBING",
     .usage = "",
     .summary = "own the ledger, serve its API (for the supervisor)",
+    .examples = "hq -C ~/atomizer hub\n",
     .run = hub_main,
 };
 
@@ -26,6 +27,7 @@ static const struct command gateway_command = {
     .group = "PLUMBING",
     .usage = "AGENT",
     .summary = "be one agent: its hooks, its turns (likewise)",
+    .examples = "hq -C ~/atomizer gateway auditor\n",
     .min_args = 1,
     .max_args = 1,
     .run = gateway_main,
@@ -36,6 +38,7 @@ static const struct command runner_command = {
     .group = "PLUMBING",
     .usage = "",
     .summary = "execute the commands of workflows (likewise)",
+    .examples = "hq -C ~/atomizer runner\n",
     .run = runner_main,
 };
 
@@ -44,6 +47,7 @@ static const struct command guard_command = {
     .group = "PLUMBING",
     .usage = "",
     .summary = "confine one command (for gateways and the runner)",
+    .examples = "hq guard\n",
     .run = run_guard,
 };
 

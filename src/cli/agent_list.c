@@ -129,7 +129,9 @@ const struct command command_agent_list = {
     .group = "SETUP",
     .usage = "",
     .summary = "who is in the company",
+    .examples = "hq agent list\n",
     .run = list_run,
+    .reads = true,
     .in_task = true,
 };
 
@@ -138,7 +140,9 @@ const struct command command_agent_show = {
     .group = "SETUP",
     .usage = "AGENT",
     .summary = "one agent: model, port, folders, rights",
+    .examples = "hq agent show auditor\n",
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .reads = true,
 };

@@ -56,9 +56,11 @@ static int check_target(const struct config *config, const char *target, struct 
     const char **known = mem_zalloc((config->webhook_count + 1) * sizeof(*known));
     for (size_t i = 0; i < config->webhook_count; i++)
         known[i] = config->webhooks[i].name;
-    const char *name = str_starts(target, WEBHOOK_PREFIX) ? target + strlen(WEBHOOK_PREFIX) : target;
+    const char *name =
+        str_starts(target, WEBHOOK_PREFIX) ? target + strlen(WEBHOOK_PREFIX) : target;
     const char *near = str_nearest(name, known);
-    err_set(err, "unknown_target", "--deliver: %s has no destination \"%s\"", config->company, target);
+    err_set(err, "unknown_target", "--deliver: %s has no destination \"%s\"", config->company,
+            target);
     if (near)
         err_hint(err, "Did you mean " WEBHOOK_PREFIX "%s?", near);
     else
@@ -78,12 +80,12 @@ static json_t *ask_body(struct operator_line *line, struct err *err)
         return NULL;
     rand_uuid(key);
     const char *given = invocation_value(invocation, "key");
-    json_t *body =
-        json_pack("{s:s,s:o,s:o}", "kind", line->config ? "ask" : "delegation", "key",
-                  json_text(given ? given : key, strlen(given ? given : key)), "instruction",
-                  json_text(text, strlen(text)));
+    json_t *body = json_pack("{s:s,s:o,s:o}", "kind", line->config ? "ask" : "delegation", "key",
+                             json_text(given ? given : key, strlen(given ? given : key)),
+                             "instruction", json_text(text, strlen(text)));
     const char *target = invocation_value(invocation, "deliver");
-    if (question_options(invocation, body, err) == 0 && check_target(line->config, target, err) == 0)
+    if (question_options(invocation, body, err) == 0 &&
+        check_target(line->config, target, err) == 0)
         return body;
     json_decref(body);
     return NULL;
@@ -176,6 +178,9 @@ const struct command command_ask = {
         "the task goes\non and `hq task show` finds it. AGENT \"auto\" is whoever `hq route` "
         "would choose for the text.\nWhat --context brings reaches the agent as data, never as "
         "instruction.\n",
+    .examples = "hq ask auditor \"Check the margin of the bracket\"\n"
+                "hq ask webster - --context notes.md <question.txt\n"
+                "hq ask auto \"Density of 7075-T6?\" --no-wait -q\n",
     .options = ask_options,
     .min_args = 1,
     .max_args = 2,

@@ -82,6 +82,7 @@ const struct command command_chat = {
     .group = "WORK",
     .usage = "AGENT",
     .summary = "talk with an agent in its main session",
+    .examples = "hq chat manager\n",
     .options = chat_options,
     .min_args = 1,
     .max_args = 1,

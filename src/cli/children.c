@@ -13,7 +13,8 @@
 
 enum { CHILDREN_WAIT_MS = 90000, NUDGE_MS = 10000 };
 
-/* The ids of the agents named (none: all, the runner too), NULL at the end; NULL after saying who is unknown. */
+/* The ids of the agents named (none: all, the runner too), NULL at the end; NULL after saying who
+ * is unknown. */
 static const char *const *agents_named(const struct invocation *invocation,
                                        const struct config *config)
 {
@@ -161,6 +162,8 @@ const struct command command_start = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "start who was stopped or held (agents, runner)",
+    .examples = "hq start auditor\n"
+                "hq start\n",
     .max_args = 1000,
     .run = start_run,
 };
@@ -170,6 +173,7 @@ const struct command command_stop = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "stop agents (or the runner) until started",
+    .examples = "hq stop auditor\n",
     .max_args = 1000,
     .run = stop_run,
 };
@@ -179,6 +183,8 @@ const struct command command_restart = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "end agents (or the runner) and start them again",
+    .examples = "hq restart auditor webster\n"
+                "hq restart\n",
     .max_args = 1000,
     .run = restart_run,
 };
@@ -188,5 +194,6 @@ const struct command command_reload = {
     .group = "RUN",
     .usage = "",
     .summary = "read hq.yaml again; who changed is restarted",
+    .examples = "hq config validate && hq reload\n",
     .run = reload_run,
 };

@@ -9,11 +9,15 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/cells.h"
+#include "cli/flow_file.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/explain.h"
 #include "config/keys.h"
 #include "config/load.h"
+
+enum { DOC_INDENT = 31 };
 
 /* A read file with all that is known about it. */
 struct reading {
@@ -156,6 +160,17 @@ static void list_key(void *ctx, const char *path, const struct config_key *key)
     json_array_append_new(listing->items, item);
 }
 
+static void put_key(struct buf *out, const json_t *item, struct arena *arena)
+{
+    const char *key = json_get_text(item, "key", "");
+    const char *later = json_get_bool(item, "supported", true) ? "" : " (not supported yet)";
+    buf_printf(out, "%-*s ", DOC_INDENT - 1, key);
+    if (cell_width(key) >= DOC_INDENT)
+        buf_printf(out, "\n%*s", DOC_INDENT, "");
+    const char *doc = arena_printf(arena, "%s%s", json_get_text(item, "doc", ""), later);
+    flow_put_folded(out, doc, output_columns(), DOC_INDENT);
+}
+
 static int explain_all(const struct invocation *invocation)
 {
     struct listing listing = {invocation->arena, json_array()};
@@ -164,9 +179,11 @@ static int explain_all(const struct invocation *invocation)
     config_key_walk(list_key, &listing);
     if (invocation->json)
         return output_json(json_pack("{s:o}", "items", listing.items));
+    struct buf out = {0};
     json_array_foreach (listing.items, index, item)
-        printf("%-30s %s%s\n", json_get_text(item, "key", ""), json_get_text(item, "doc", ""),
-               json_get_bool(item, "supported", true) ? "" : " (not supported yet)");
+        put_key(&out, item, invocation->arena);
+    fputs(buf_text(&out), stdout);
+    buf_fini(&out);
     json_decref(listing.items);
     return fflush(stdout) == 0 ? COMMAND_OK : COMMAND_FAILED;
 }
@@ -204,7 +221,10 @@ static int explain_text(const struct reading *reading, const struct explanation 
     else
         printf("  from   %s%s%s\n", found->from, found->detail ? " " : "",
                found->detail ? found->detail : "");
-    printf("  wants  %s\n  %s\n", found->wants, found->doc);
+    struct buf doc = {0};
+    flow_put_folded(&doc, found->doc, output_columns(), 2);
+    printf("  wants  %s\n  %s", found->wants, buf_text(&doc));
+    buf_fini(&doc);
     if (found->later)
         puts("  Not supported yet: this version does nothing with it.");
     return fflush(stdout) == 0 ? COMMAND_OK : COMMAND_FAILED;
@@ -255,8 +275,10 @@ const struct command command_config_validate = {
     .details = "Prints each finding as file:line:column with the line and a caret. Warnings are "
                "keys that\n"
                "hq does not know or does not act on yet. Exit 2 where there is an error.",
+    .examples = "hq config validate\n",
     .max_args = 1,
     .run = validate_run,
+    .reads = true,
 };
 
 const struct command command_config_explain = {
@@ -267,8 +289,11 @@ const struct command command_config_explain = {
     .details =
         "KEY is dotted: agents.manager.port, hub.listen, models.demo.file; also dir and state.\n"
         "Without KEY: every key that hq.yaml may have.",
+    .examples = "hq config explain agents.auditor.port\n"
+                "hq config explain\n",
     .max_args = 1,
     .run = explain_run,
+    .reads = true,
 };
 
 const struct command command_config_path = {
@@ -276,7 +301,9 @@ const struct command command_config_path = {
     .group = "SETUP",
     .usage = "",
     .summary = "which hq.yaml is meant",
+    .examples = "hq config path\n",
     .run = path_run,
+    .reads = true,
 };
 
 const struct command command_config_schema = {
@@ -284,5 +311,7 @@ const struct command command_config_schema = {
     .group = "SETUP",
     .usage = "",
     .summary = "a JSON Schema of hq.yaml, for editors",
+    .examples = "hq config schema >hq.schema.json\n",
     .run = schema_run,
+    .reads = true,
 };

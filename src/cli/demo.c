@@ -213,6 +213,8 @@ const struct command command_demo = {
         "code 6. Nothing is left behind, also\nafter Ctrl-C, SIGTERM or a failure, unless --keep.\n"
         "--json prints JSON lines: starting up started step killed back rate_limit gate report run "
         "end.\n",
+    .examples = "hq demo\n"
+                "hq demo --auto-approve --fast\n",
     .options = demo_options,
     .run = demo_run,
 };

@@ -98,5 +98,7 @@ const struct command command_down = {
     .summary = "end the company; running turns may end first",
     .details = "With --timeout DUR turns that still run then are stopped; their tasks go on at the "
                "next start.\n",
+    .examples = "hq down\n"
+                "hq down --timeout 30s\n",
     .run = down_run,
 };

@@ -154,7 +154,10 @@ const struct command command_flow_check = {
         "cycles, types, and, where a company is around the file (hq.yaml), that its agents,\n"
         "capabilities, webhooks, people and roles exist. Without a name: all of the company.\n"
         "Exit 2 where there is an error.\n",
+    .examples = "hq flow check\n"
+                "hq flow check workflows/design-review.yaml\n",
     .options = check_options,
     .max_args = 1000,
     .run = check_run,
+    .reads = true,
 };

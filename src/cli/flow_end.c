@@ -134,6 +134,7 @@ const struct command command_flow_cancel = {
     .group = "WORK",
     .usage = "RUN",
     .summary = "end a run and everything that it started",
+    .examples = "hq flow cancel r-1qqk\n",
     .options = cancel_options,
     .min_args = 1,
     .max_args = 1,
@@ -148,6 +149,8 @@ const struct command command_flow_retry = {
     .details =
         "Without --step every step runs again that is not done or skipped. The definition is the "
         "old run's:\nedits of the file since then do not count; for those use hq flow run.\n",
+    .examples = "hq flow retry r-1qqk\n"
+                "hq flow retry r-1qqk --step choice --downstream\n",
     .options = retry_options,
     .min_args = 1,
     .max_args = 1,
@@ -159,6 +162,7 @@ const struct command command_flow_signal = {
     .group = "WORK",
     .usage = "RUN NAME [JSON]",
     .summary = "what a `wait: { signal: NAME }` step waits for",
+    .examples = "hq flow signal r-1qqk parts-arrived '{\"count\":12}'\n",
     .min_args = 2,
     .max_args = 3,
     .run = signal_run,

@@ -78,8 +78,11 @@ const struct command command_flow_graph = {
         "Steps from above to below; what may run at the same time stands side by side. A line\n"
         "that only crosses another leaves a gap in it; one that ends with an arrow joins a\n"
         "step that another line leads to already. What is too wide or too long is a list.\n",
+    .examples = "hq flow graph material-trade-study\n"
+                "hq flow graph design-review --format dot | dot -Tsvg >review.svg\n",
     .options = graph_options,
     .min_args = 1,
     .max_args = 1,
     .run = graph_run,
+    .reads = true,
 };

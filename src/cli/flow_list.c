@@ -174,5 +174,7 @@ const struct command command_flow_list = {
     .usage = "",
     .summary = "the company's workflows, and what is wrong",
     .details = "Inputs in [brackets] may be left out.\n",
+    .examples = "hq flow list\n",
     .run = list_run,
+    .reads = true,
 };

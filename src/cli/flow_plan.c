@@ -253,8 +253,10 @@ const struct command command_flow_plan = {
     .details =
         "Counts every try and pause, expiries of approvals and rounds of requested changes.\n"
         "Only what hq holds to is called a bound; nothing is estimated.\n",
+    .examples = "hq flow plan material-trade-study\n",
     .options = plan_options,
     .min_args = 1,
     .max_args = 1,
     .run = plan_run,
+    .reads = true,
 };

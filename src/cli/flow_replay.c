@@ -71,7 +71,7 @@ static int show(const struct replay *replay, int64_t decisions, const char *hash
         print_decisions(replay, diverged ? at : INT64_MAX);
     if (diverged)
         return output_fail(invocation, COMMAND_FAILED, diverged);
-    printf("OK: %lld decisions, hash %s\n", (long long)decisions, hash);
+    printf("OK: %lld decisions\nhash %s\n", (long long)decisions, hash);
     return COMMAND_OK;
 }
 
@@ -163,8 +163,10 @@ const struct command command_flow_replay = {
                "FILE.jsonl is what\n"
                "`hq --json flow show RUN --events` printed. Exit 1 at the first decision that "
                "differs.",
+    .examples = "hq flow replay r-1qqk\n",
     .options = replay_options,
     .min_args = 1,
     .max_args = 1,
     .run = replay_run,
+    .reads = true,
 };

@@ -121,6 +121,8 @@ const struct command command_flow_run = {
                "Exit code: 0 done, 1 failed, 2 the file or the inputs are wrong, 5 rejected at a "
                "gate,\n6 only "
                "people are waited for (--no-wait, --timeout), 124 --timeout came first.\n",
+    .examples = "hq flow run material-trade-study -i part=bracket\n"
+                "hq flow run quick-research -i question=@question.txt --no-wait\n",
     .options = run_options,
     .min_args = 1,
     .max_args = 1,
@@ -172,6 +174,7 @@ const struct command command_link_workflow = {
     .details =
         "A link of this name to hq is the seed's script; so is `hq workflow.sh`. The same as "
         "`hq flow run`, with\nthe forms that orchestrate.sh has. Exit code as of `hq flow run`.\n",
+    .examples = "workflow.sh material-trade-study part=bracket\n",
     .options = link_options,
     .min_args = 1,
     .max_args = 100,

@@ -86,6 +86,8 @@ const struct command command_flow_runs = {
     .group = "WORK",
     .usage = "",
     .summary = "the newest runs of workflows",
+    .examples = "hq flow runs\n",
     .options = runs_options,
     .run = runs_run,
+    .reads = true,
 };

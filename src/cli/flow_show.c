@@ -171,8 +171,10 @@ const struct command command_flow_show = {
     .group = "WORK",
     .usage = "RUN",
     .summary = "a run with its steps and results",
+    .examples = "hq flow show r-1qqk\n",
     .options = show_options,
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .reads = true,
 };

@@ -132,8 +132,10 @@ const struct command command_flow_test = {
         "asked, a week of approvals takes milliseconds. The last line counts: \"3 passed, 0 "
         "failed\".\n"
         "Exit 1 where one failed, 2 where a file is wrong. The format: docs/workflows.md.",
+    .examples = "hq flow test workflows/*.test.yaml\n",
     .options = test_options,
     .min_args = 1,
     .max_args = 1000,
     .run = test_run,
+    .reads = true,
 };

@@ -188,7 +188,9 @@ const struct command command_flow_watch = {
     .usage = "RUN",
     .summary = "a run as it goes: a graph, or lines in a pipe",
     .details = "Ctrl-C ends the watching, not the run. Exit code as of `hq flow run`.\n",
+    .examples = "hq flow watch r-1qqk\n",
     .min_args = 1,
     .max_args = 1,
     .run = watch_run,
+    .reads = true,
 };

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/cells.h"
+#include "cli/flow_file.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -36,6 +37,8 @@ static const struct {
      "  A command that failed prints {\"ok\":false,\"error\":{code,message,hint}}.\n"
      "  Standard output is the result, standard error everything else.\n"},
 };
+enum { HELP_COLUMNS = 80, OPTION_INDENT = 27 };
+
 enum { TOPIC_COUNT = sizeof(topics) / sizeof(topics[0]) };
 
 static void print_option(struct buf *out, const struct command_option *option)
@@ -45,7 +48,37 @@ static void print_option(struct buf *out, const struct command_option *option)
                              : snprintf(left, sizeof(left), "    ");
     snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", option->name,
              option->value ? " " : "", option->value ? option->value : "");
-    buf_printf(out, "  %-24s %s\n", left, option->help);
+    buf_printf(out, "  %-24s ", left);
+    if (cell_width(left) > 24)
+        buf_printf(out, "\n%*s", OPTION_INDENT, "");
+    flow_put_folded(out, option->help, HELP_COLUMNS, OPTION_INDENT);
+}
+
+/* A sentence's end at the end of a line ends a paragraph; other lines of one go on in the next.
+ * Lines that begin with a blank stay as they are. */
+static size_t paragraph_length(const char *text)
+{
+    size_t at = strcspn(text, "\n");
+    while (text[at] && text[at + 1] && !strchr(" \n", text[at + 1]) && !strchr(".:", text[at - 1]))
+        at += 1 + strcspn(text + at + 1, "\n");
+    return at;
+}
+
+void help_put_details(struct buf *out, const char *text)
+{
+    while (*text) {
+        size_t len = strchr(" \n", *text) ? strcspn(text, "\n") : paragraph_length(text);
+        struct buf one = {0};
+        buf_put(&one, text, len);
+        for (char *c = one.bytes; len && *text != ' ' && (c = strchr(c, '\n'));)
+            *c = ' ';
+        if (*text == ' ' || !len)
+            buf_printf(out, "%s\n", buf_text(&one));
+        else
+            flow_put_folded(out, buf_text(&one), HELP_COLUMNS, 0);
+        buf_fini(&one);
+        text += len + (text[len] == '\n');
+    }
 }
 
 static void print_options(struct buf *out, const struct command_option *options)
@@ -66,20 +99,34 @@ static void print_globals(struct buf *out, const struct command_option *own)
     }
 }
 
+static void print_examples(struct buf *out, const char *lines)
+{
+    if (lines)
+        buf_puts(out, "\nExamples\n");
+    while (lines && *lines) {
+        size_t len = strcspn(lines, "\n");
+        buf_printf(out, "  %.*s\n", (int)len, lines);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
 static void print_command(const struct invocation *invocation, struct buf *out,
                           const struct command *command)
 {
     buf_printf(out, "usage: %s%s%s%s\n\n%s\n", command_shown(invocation, command),
                command->options ? " [OPTIONS]" : "", *command->usage ? " " : "", command->usage,
                command->summary);
-    if (command->details)
-        buf_printf(out, "\n%s", command->details);
+    if (command->details) {
+        buf_putc(out, '\n');
+        help_put_details(out, command->details);
+    }
     if (command->options) {
         buf_puts(out, "\nOptions\n");
         print_options(out, command->options);
     }
     buf_puts(out, "\nOptions of every command\n");
     print_globals(out, command->options);
+    print_examples(out, command->examples);
 }
 
 static void print_line(struct buf *out, const struct command *command)
@@ -109,7 +156,8 @@ static bool print_group(struct buf *out, const struct command *const *commands, 
 
 void help_overview(const struct invocation *invocation, struct buf *out)
 {
-    static const char *const groups[] = {"START", "RUN", "WORK", "LINKS", "SETUP", "CARE", "PLUMBING"};
+    static const char *const groups[] = {"START", "RUN",  "WORK",    "LINKS",
+                                         "SETUP", "CARE", "PLUMBING"};
     buf_puts(out, "hq: a company of LLM agents, each its own process\n\n"
                   "usage: hq [-C DIR] COMMAND [OPTIONS] [ARGUMENTS]\n");
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
@@ -182,6 +230,8 @@ int help_show(const struct invocation *invocation, const char *name)
 static int help_run(const struct invocation *invocation)
 {
     const char *name = invocation->args[0];
+    if (invocation->json)
+        return output_json(help_table(invocation->commands));
     if (invocation->arg_count == 2)
         name = arena_printf(invocation->arena, "%s %s", name, invocation->args[1]);
     return help_show(invocation, name);
@@ -192,7 +242,14 @@ const struct command command_help = {
     .group = "CARE",
     .usage = "[TOPIC]",
     .summary = "this page, a command in full, or a topic",
+    .details =
+        "With --json: the whole table of commands, from which help, man pages and completions\n"
+        "are made.\n",
+    .examples = "hq help task\n"
+                "hq help flow run\n"
+                "hq help exit-codes\n",
     .max_args = 2,
     .run = help_run,
+    .reads = true,
     .in_task = true,
 };

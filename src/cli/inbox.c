@@ -105,8 +105,11 @@ const struct command command_inbox_list = {
     .group = "WORK",
     .usage = "",
     .summary = "what waits for people: gates, questions, doubts",
+    .examples = "hq inbox\n"
+                "hq inbox --all\n",
     .options = list_options,
     .run = list_run,
+    .reads = true,
     .is_default = true,
 };
 
@@ -115,8 +118,10 @@ const struct command command_inbox_show = {
     .group = "WORK",
     .usage = "ID",
     .summary = "one item: what is decided, who asks, what follows",
+    .examples = "hq inbox show g-7k2m\n",
     .options = show_options,
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .reads = true,
 };

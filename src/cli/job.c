@@ -162,8 +162,10 @@ const struct command command_job_list = {
     .group = "WORK",
     .usage = "",
     .summary = "jobs that workflows gave to the batch bridge",
+    .examples = "hq job list\n",
     .options = list_options,
     .run = list_run,
+    .reads = true,
     .is_default = true,
 };
 
@@ -173,8 +175,10 @@ const struct command command_job_show = {
     .usage = "JOB",
     .summary = "one job: how it stands, what came back",
     .details = "JOB is its id, or any part of it that only one has.\n",
+    .examples = "hq job show 7f4a\n",
     .options = show_options,
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .reads = true,
 };

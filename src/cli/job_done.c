@@ -121,6 +121,7 @@ const struct command command_job_done = {
     .group = "WORK",
     .usage = "JOB",
     .summary = "say how a job ended",
+    .examples = "hq job done 7f4a --status completed\n",
     .options = done_options,
     .min_args = 1,
     .max_args = 1,

@@ -246,6 +246,7 @@ const struct command command_job_watch = {
     .details =
         "Needs no company: --dir names the folder with inbox and outbox, or its copy on\n"
         "another machine. A script runs as you, without a sandbox: look before you say yes.\n",
+    .examples = "hq job watch --dir ~/bridge --tell\n",
     .options = watch_options,
     .run = watch_run,
 };

@@ -42,8 +42,7 @@ static json_t *delegate_body(struct operator_line *line, struct err *err)
     if (!deliver)
         return NULL;
     rand_uuid(key);
-    json_t *body =
-        json_pack("{s:s,s:s}", "kind", line->config ? "hook" : "delegation", "key", key);
+    json_t *body = json_pack("{s:s,s:s}", "kind", line->config ? "hook" : "delegation", "key", key);
     json_set_text(body, "agent", invocation->args[0]);
     json_set_text(body, "instruction", text);
     if (json_is_null(deliver))
@@ -84,9 +83,11 @@ const struct command command_link_delegate = {
     .group = "LINKS",
     .usage = "AGENT TEXT|-",
     .summary = "give an agent work and go on; its answer is posted",
-    .details = "A link of this name to hq is the seed's script; so is `hq delegate.sh`. It prints "
-               "{\"ok\":true,\"runId\":…}\nas soon as the work is on disk; `hq task show RUNID` finds "
-               "the result.\n",
+    .details =
+        "A link of this name to hq is the seed's script; so is `hq delegate.sh`. It prints "
+        "{\"ok\":true,\"runId\":…}\nas soon as the work is on disk; `hq task show RUNID` finds "
+        "the result.\n",
+    .examples = "delegate.sh webster \"Find three sources\" --channel webhook:ops\n",
     .options = delegate_options,
     .min_args = 2,
     .max_args = 2,

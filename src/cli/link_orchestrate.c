@@ -212,8 +212,7 @@ static bool is_worth_another(const json_t *answer)
     return task_exit_code(answer) != COMMAND_OK && class && !str_in(class, final);
 }
 
-static void say_again(const struct invocation *invocation, const json_t *answer, int try,
-                      int tries)
+static void say_again(const struct invocation *invocation, const json_t *answer, int try, int tries)
 {
     const json_t *task = json_object_get(answer, "task");
     output_note(invocation, "try %d of %d failed (%s: %s); again", try, tries,
@@ -238,7 +237,8 @@ static int try_all(struct operator_line *line, const struct orders *orders, int 
         const char *id = arena_strdup(line->invocation->arena,
                                       json_get_text(json_object_get(made, "task"), "id", ""));
         json_decref(made);
-        code = wait_for_task_until(line, id, time_boot_ms() + orders->timeout_ms + GRACE_MS, answer);
+        code =
+            wait_for_task_until(line, id, time_boot_ms() + orders->timeout_ms + GRACE_MS, answer);
         if (code != COMMAND_OK || *tries >= most || !is_worth_another(*answer))
             return code;
         say_again(line->invocation, *answer, *tries, most);
@@ -255,15 +255,16 @@ static int show_queued(const struct orders *orders, const json_t *answer)
         puts(id);
         return COMMAND_OK;
     }
-    json_t *made = json_pack("{s:b,s:s,s:s,s:s}", "ok", 1, "runId", id, "agent",
-                             json_get_text(task, "agent", ""), "state",
-                             json_get_text(task, "state", ""));
+    json_t *made =
+        json_pack("{s:b,s:s,s:s,s:s}", "ok", 1, "runId", id, "agent",
+                  json_get_text(task, "agent", ""), "state", json_get_text(task, "state", ""));
     json_set_text(made, "label", orders->run_id);
     output_json_line(made);
     return COMMAND_OK;
 }
 
-/* Returns the exit code: the work's, or 1 where the handoff is malformed or its file not written. */
+/* Returns the exit code: the work's, or 1 where the handoff is malformed or its file not written.
+ */
 static int show_handoff(const struct orders *orders, const json_t *answer, int tries)
 {
     const struct invocation *invocation = orders->invocation;
@@ -276,7 +277,7 @@ static int show_handoff(const struct orders *orders, const json_t *answer, int t
     json_t *form = handoff_form(answer, &labels);
     const char *name = orders->run_id ? orders->run_id : json_get_text(task, "id", "");
     int code = str_eq(json_get_text(task, "state", ""), TASK_TIMED_OUT) ? COMMAND_TIMEOUT
-                                                                         : task_exit_code(answer);
+                                                                        : task_exit_code(answer);
     if (orders->json) {
         json_dumpf(form, stdout, JSON_INDENT(2));
         putchar('\n');
@@ -323,9 +324,11 @@ const struct command command_link_orchestrate = {
     .group = "LINKS",
     .usage = "AGENT TASK|-",
     .summary = "give an agent work and wait for its handoff",
-    .details = "A link of this name to hq is the seed's script; so is `hq orchestrate.sh`. Exit code: 0 "
-               "done, 1 failed or\nmalformed, 2 usage, 4 not allowed, 75 busy, 124 no result in "
-               "time. No result is ever made up.\n",
+    .details =
+        "A link of this name to hq is the seed's script; so is `hq orchestrate.sh`. Exit code: 0 "
+        "done, 1 failed or\nmalformed, 2 usage, 4 not allowed, 75 busy, 124 no result in "
+        "time. No result is ever made up.\n",
+    .examples = "orchestrate.sh auditor \"Check the bracket\" --timeout 300\n",
     .options = orchestrate_options,
     .min_args = 2,
     .max_args = 2,

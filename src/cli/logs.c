@@ -196,7 +196,10 @@ const struct command command_logs = {
     .usage = "[AGENT…]",
     .summary = "what the processes wrote, merged by time",
     .details = "Names: agents, hub, supervisor; none means all.\n",
+    .examples = "hq logs -f\n"
+                "hq logs auditor -n 200\n",
     .options = logs_options,
     .max_args = 1000,
     .run = logs_run,
+    .reads = true,
 };

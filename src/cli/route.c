@@ -72,8 +72,7 @@ int route_choose(struct operator_line *line, const char *text, const char **agen
     if (code != COMMAND_OK)
         return code;
     *agent = arena_strdup(arena, json_get_text(answer, "chosen", NULL));
-    const char *why =
-        words_of(json_object_get(candidate_called(answer, *agent), "matched"), arena);
+    const char *why = words_of(json_object_get(candidate_called(answer, *agent), "matched"), arena);
     if (!*agent)
         code = fail_choice(line->invocation);
     else
@@ -147,13 +146,14 @@ static void print_candidates(const struct invocation *invocation, const json_t *
     if (chosen)
         buf_printf(&out, "%s would be asked\n", chosen);
     else
-        buf_printf(&out, "nobody would be asked: %s\n", json_get_text(answer, "reason", "nobody fits"));
+        buf_printf(&out, "nobody would be asked: %s\n",
+                   json_get_text(answer, "reason", "nobody fits"));
     json_array_foreach (candidates, i, candidate) {
         if (json_object_get(candidate, "excluded"))
             put_excluded(candidates, i, &out);
         else
-            put_able(invocation, candidate,
-                     str_eq(json_get_text(candidate, "agent", NULL), chosen), &out);
+            put_able(invocation, candidate, str_eq(json_get_text(candidate, "agent", NULL), chosen),
+                     &out);
     }
     fputs(buf_text(&out), stdout);
     buf_fini(&out);
@@ -211,8 +211,11 @@ const struct command command_route = {
     .group = "WORK",
     .usage = "TEXT|-",
     .summary = "who would be asked, and why; sends nothing",
+    .examples = "hq route \"sources for the fatigue limit of 6061-T6\"\n"
+                "hq route --capability audit --json\n",
     .options = route_options,
     .max_args = 1,
     .run = route_run,
+    .reads = true,
     .in_task = true,
 };

@@ -120,6 +120,9 @@ const struct command command_status = {
     .group = "RUN",
     .usage = "",
     .summary = "who works, who waits for whom, who is down",
+    .examples = "hq status\n"
+                "hq -C ~/atomizer status --json\n",
     .options = status_options,
     .run = status_run,
+    .reads = true,
 };

@@ -105,6 +105,7 @@ const struct command command_task_artefact = {
     .group = "WORK",
     .usage = "ID NAME",
     .summary = "fetch a file that a task handed over",
+    .examples = "hq task artefact t-7f4a report.pdf -o report.pdf\n",
     .options = artefact_options,
     .min_args = 2,
     .max_args = 2,

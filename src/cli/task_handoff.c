@@ -52,8 +52,10 @@ const struct command command_task_handoff = {
     .group = "WORK",
     .usage = "ID",
     .summary = "the handoff of an ended task, as JSON",
+    .examples = "hq task handoff t-7f4a\n",
     .min_args = 1,
     .max_args = 1,
     .run = handoff_run,
+    .reads = true,
     .in_task = true,
 };

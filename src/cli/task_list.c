@@ -101,7 +101,10 @@ const struct command command_task_list = {
     .group = "WORK",
     .usage = "",
     .summary = "the newest tasks",
+    .examples = "hq task list\n"
+                "hq task list --json\n",
     .options = list_options,
     .run = list_run,
+    .reads = true,
     .in_task = true,
 };

@@ -43,7 +43,8 @@ static void print_head(const struct invocation *invocation, const json_t *answer
 }
 
 /* "tech-lead t-x1fcx44y" where the task is one of its own, else what the ledger calls it. */
-static void print_wait(const struct invocation *invocation, const json_t *answer, const json_t *wait)
+static void print_wait(const struct invocation *invocation, const json_t *answer,
+                       const json_t *wait)
 {
     size_t i;
     const json_t *child;
@@ -158,16 +159,16 @@ static void print_events(const struct invocation *invocation, const json_t *answ
     size_t i;
     const json_t *row;
     json_array_foreach (json_object_get(answer, "routings"), i, row)
-        line_of("routed", arena_printf(invocation->arena, "%s, by %s",
-                                       json_get_text(row, "chosen", "?"),
-                                       json_get_text(row, "capability", "its text")));
+        line_of("routed",
+                arena_printf(invocation->arena, "%s, by %s", json_get_text(row, "chosen", "?"),
+                             json_get_text(row, "capability", "its text")));
     json_array_foreach (json_object_get(answer, "refusals"), i, row)
         line_of("refused", arena_printf(invocation->arena, "%s: %s", json_get_text(row, "code", ""),
                                         json_get_text(row, "message", "")));
     json_array_foreach (json_object_get(answer, "notes"), i, row)
-        line_of("note", arena_printf(invocation->arena, "%.16s %s: %s", json_get_text(row, "at", ""),
-                                     json_get_text(row, "actor", ""),
-                                     json_get_text(row, "text", "")));
+        line_of("note",
+                arena_printf(invocation->arena, "%.16s %s: %s", json_get_text(row, "at", ""),
+                             json_get_text(row, "actor", ""), json_get_text(row, "text", "")));
 }
 
 static void print_artefacts(const struct invocation *invocation, const json_t *answer)
@@ -175,11 +176,10 @@ static void print_artefacts(const struct invocation *invocation, const json_t *a
     size_t i;
     const json_t *one;
     json_array_foreach (json_object_get(json_object_get(answer, "handoff"), "artefacts"), i, one)
-        line_of("artefact", arena_printf(invocation->arena, "%s, %s, %s bytes",
-                                         json_get_text(one, "name", "?"),
-                                         json_get_text(one, "type", "?"),
-                                         figure_count(json_get_int(one, "size", 0),
-                                                      invocation->arena)));
+        line_of("artefact",
+                arena_printf(invocation->arena, "%s, %s, %s bytes", json_get_text(one, "name", "?"),
+                             json_get_text(one, "type", "?"),
+                             figure_count(json_get_int(one, "size", 0), invocation->arena)));
 }
 
 /* "confidence high; notes": what the agent itself says of its result. */
@@ -222,9 +222,8 @@ static void print_usage(const json_t *answer, struct arena *arena)
                          (int)json_get_int(usage, "tool_calls", 0),
                          (long long)json_get_int(usage, "tokens_in", 0),
                          (long long)json_get_int(usage, "tokens_out", 0),
-                         json_is_integer(cost)
-                             ? figure_money(json_integer_value(cost), arena)
-                             : "unpriced"));
+                         json_is_integer(cost) ? figure_money(json_integer_value(cost), arena)
+                                               : "unpriced"));
 }
 
 static void print_task(const struct invocation *invocation, const json_t *answer)
@@ -278,9 +277,11 @@ const struct command command_task_show = {
     .group = "WORK",
     .usage = "ID",
     .summary = "one task: state, result, calls, deliveries",
+    .examples = "hq task show t-7f4a\n",
     .options = show_options,
     .min_args = 1,
     .max_args = 1,
     .run = show_run,
+    .reads = true,
     .in_task = true,
 };

@@ -36,9 +36,8 @@ static json_t *tree_document(const json_t *answer)
                 json_object_set(object, places[p], json_object_get(task, places[p]));
         json_array_append_new(items, object);
     }
-    json_t *document =
-        json_pack("{s:O?,s:o,s:o}", "root", json_object_get(answer, "root"), "items", items,
-                  "circle", tree_circle(answer));
+    json_t *document = json_pack("{s:O?,s:o,s:o}", "root", json_object_get(answer, "root"), "items",
+                                 items, "circle", tree_circle(answer));
     if (json_object_get(answer, "budget"))
         json_object_set(document, "budget", json_object_get(answer, "budget"));
     return document;
@@ -67,8 +66,10 @@ const struct command command_task_tree = {
     .group = "WORK",
     .usage = "ID",
     .summary = "a whole request: who works, who waits for whom",
+    .examples = "hq task tree t-7f4a\n",
     .min_args = 1,
     .max_args = 1,
     .run = tree_run,
+    .reads = true,
     .in_task = true,
 };

@@ -96,8 +96,7 @@ static int race_tasks(struct operator_line *line, int64_t until, json_t **answer
         runners[i].race = &race;
         runners[i].id = invocation->args[i];
         runners[i].outcome = HUB_CANCELLED;
-        runners[i].started =
-            thread_start(&runners[i].thread, "wait", run, &runners[i]) == 0;
+        runners[i].started = thread_start(&runners[i].thread, "wait", run, &runners[i]) == 0;
     }
     for (size_t i = 0; i < count; i++)
         if (runners[i].started)
@@ -130,7 +129,7 @@ static void show(const struct invocation *invocation, const json_t *answer, json
     printf("%-11s %-9s %-14s %s%s%s\n",
            task_short_id(json_get_text(task, "id", ""), invocation->arena), state,
            json_get_text(task, "agent", ""), class ? class : "", class ? ": " : "",
-           task_title(class ? json_get_text(task, "failure_message", "")
+           task_title(class                    ? json_get_text(task, "failure_message", "")
                       : json_is_string(result) ? json_string_value(result)
                                                : "",
                       output_columns() - 38, invocation->arena));
@@ -194,10 +193,13 @@ const struct command command_task_wait = {
     .group = "WORK",
     .usage = "ID…",
     .summary = "wait until all of them have ended",
-    .details = "Exit code: 0 all done, 1 one failed, 124 --timeout came first (the work goes on).\n",
+    .details =
+        "Exit code: 0 all done, 1 one failed, 124 --timeout came first (the work goes on).\n",
+    .examples = "hq task wait t-7f4a t-80bd --timeout 10m\n",
     .options = wait_options,
     .min_args = 1,
     .max_args = TASKS_MAX,
     .run = wait_run,
+    .reads = true,
     .in_task = true,
 };

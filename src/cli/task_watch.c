@@ -93,7 +93,10 @@ const struct command command_task_watch = {
     .group = "WORK",
     .usage = "ID",
     .summary = "a task's events as they happen, until it has ended",
+    .examples = "hq task watch t-7f4a\n"
+                "hq task watch t-7f4a --json\n",
     .min_args = 1,
     .max_args = 1,
     .run = watch_run,
+    .reads = true,
 };

@@ -279,6 +279,8 @@ const struct command command_up = {
     .summary = "start the company and keep it running",
     .details = "In front, Ctrl-C lets running turns end, a second stops them, a third kills.\n"
                "When the company is up already, agents that were held are tried again.\n",
+    .examples = "hq up\n"
+                "hq -C ~/atomizer up -d --wait\n",
     .options = up_options,
     .run = up_run,
 };

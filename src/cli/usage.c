@@ -135,6 +135,8 @@ const struct command command_usage = {
     .group = "WORK",
     .usage = "",
     .summary = "what model calls took and cost",
+    .examples = "hq usage --by agent\n",
     .options = usage_options,
     .run = usage_run,
+    .reads = true,
 };

@@ -17,6 +17,8 @@ const struct command command_version = {
     .group = "CARE",
     .usage = "",
     .summary = "what this binary is",
+    .examples = "hq version\n",
     .run = version_run,
+    .reads = true,
     .in_task = true,
 };

@@ -52,7 +52,7 @@ test('a run replays to its decisions, elsewhere too, and another definition dive
   const replayed = await company.hq('flow', 'replay', id.slice(0, 10));
   assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr);
   assert.match(replayed.stdout, /reset mesh/);
-  assert.match(replayed.stdout, /\nOK: \d+ decisions, hash [0-9a-f]{64}\n$/);
+  assert.match(replayed.stdout, /\nOK: \d+ decisions\nhash [0-9a-f]{64}\n$/);
   const { json } = await company.hq('--json', 'flow', 'replay', id);
   assert.equal(json.hash, (await look()).hash ?? json.hash);
   const child = (await company.api('GET', '/v1/runs')).json.items.find((run) => run.id !== id);
