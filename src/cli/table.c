@@ -61,6 +61,7 @@ const struct command *const command_table[] = {
     &command_config_explain,
     &command_config_path,
     &command_config_schema,
+    &command_doctor,
     &command_link_delegate,
     &command_link_orchestrate,
     &command_link_workflow,

@@ -89,7 +89,7 @@ bool ports_holder(int port, char text[128])
     return found;
 }
 
-static bool port_is_free(int port)
+bool ports_is_free(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -106,7 +106,7 @@ static bool port_is_free(int port)
 static int check_port(const char *whose, int port, const char *what, struct err *err)
 {
     char holder[128];
-    if (port <= 0 || port > 65535 || port_is_free(port))
+    if (port <= 0 || port > 65535 || ports_is_free(port))
         return 0;
     bool known = ports_holder(port, holder);
     err_set(err, "port_taken", "%s: port %d%s is in use%s%s", whose, port, what,

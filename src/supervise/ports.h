@@ -12,6 +12,9 @@ struct err;
  * "port_taken") naming agent, port and, where it can be found, the process. */
 int ports_check(const struct config *config, struct err *err);
 
+/* Whether nobody listens on the port of the loopback address; true, too, where we may not look. */
+bool ports_is_free(int port);
+
 /* The holder of a listening TCP port as "name (pid N)" in text[128]; false where it cannot be found
  * (another user's process). Source: proc(5), /proc/net/tcp. */
 bool ports_holder(int port, char text[128]);
