@@ -16,13 +16,14 @@
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "sys/spawn.h"
 
-enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 4096 };
+enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 2 * LIMIT_HUB_CONNECTIONS + 384 };
 
 static void block_signals(void)
 {
@@ -35,7 +36,7 @@ static void block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Two listeners with LIMIT_CONNECTIONS each need more than the usual soft limit. */
+/* Two listeners with LIMIT_HUB_CONNECTIONS each need more than the usual soft limit. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;

@@ -77,7 +77,8 @@ enum {
     LIMIT_TRIES = 3,                     /* default failures of the work itself */
     LIMIT_REQUEST_KEPT_MS = 3600000,     /* how long a request id answers again */
     LIMIT_HANDLERS = 32,                 /* blocking HTTP handler threads per process */
-    LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process */
+    LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process … */
+    LIMIT_HUB_CONNECTIONS = 8000,        /* … of the hub: an agent holds two or three; 2,000 agents */
     LIMIT_HEADER_BYTES = 16384,          /* one request's line and headers */
     LIMIT_HEADERS = 100,                 /* headers of one request; browsers send under 30 */
     LIMIT_QUERY_PARAMETERS = 64,         /* the widest list route has 5 */

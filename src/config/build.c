@@ -16,6 +16,12 @@ struct build {
     const struct yaml_document *document;
     const json_t *root, *defaults;
     json_t *fallbacks; /* path of a key → its default, read once */
+    struct arena scratch;
+    struct {
+        const json_t *value;
+        const void *made;
+    } shared[16]; /* what agents have from `defaults` or the table: built once for all of them */
+    size_t shared_count;
 };
 
 static const char *const no_texts[] = {NULL};
@@ -44,9 +50,9 @@ static const json_t *fallback_of(struct build *build, const char *path)
     if (known || !key || !key->fallback)
         return known;
     struct findings none;
-    findings_init(&none, build->arena);
+    findings_init(&none, &build->scratch);
     struct yaml_document *read =
-        yaml_read(key->fallback, strlen(key->fallback), build->arena, &none);
+        yaml_read(key->fallback, strlen(key->fallback), &build->scratch, &none);
     json_object_set(build->fallbacks, path, read->root);
     yaml_close(read);
     return json_object_get(build->fallbacks, path);
@@ -63,7 +69,7 @@ static const json_t *agent_setting(struct build *build, const json_t *agent, con
     const json_t *value = dig(agent, path);
     if (!value)
         value = dig(build->defaults, path);
-    return value ? value : fallback_of(build, arena_printf(build->arena, "agents.*.%s", path));
+    return value ? value : fallback_of(build, arena_printf(&build->scratch, "agents.*.%s", path));
 }
 
 static const char *text_of(struct build *build, const json_t *value)
@@ -81,6 +87,41 @@ static const char *const *texts_of(struct build *build, const json_t *value)
         if (json_is_string(json_array_get(value, i)))
             texts[used++] = text_of(build, json_array_get(value, i));
     return texts;
+}
+
+static const void **shared_place(struct build *build, const json_t *value)
+{
+    const size_t room = sizeof(build->shared) / sizeof(build->shared[0]);
+    for (size_t i = 0; i < build->shared_count; i++)
+        if (build->shared[i].value == value)
+            return &build->shared[i].made;
+    if (build->shared_count == room)
+        return NULL;
+    build->shared[build->shared_count].value = value;
+    return &build->shared[build->shared_count++].made;
+}
+
+/* An agent's setting as text or texts. Thousands of agents have what `defaults` says. */
+static const char *agent_text(struct build *build, const json_t *agent, const char *path)
+{
+    const json_t *value = agent_setting(build, agent, path);
+    const void **place = value && !dig(agent, path) ? shared_place(build, value) : NULL;
+    if (!place)
+        return text_of(build, value);
+    if (!*place)
+        *place = text_of(build, value);
+    return *place;
+}
+
+static const char *const *agent_texts(struct build *build, const json_t *agent, const char *path)
+{
+    const json_t *value = agent_setting(build, agent, path);
+    const void **place = value && !dig(agent, path) ? shared_place(build, value) : NULL;
+    if (!place)
+        return texts_of(build, value);
+    if (!*place)
+        *place = texts_of(build, value);
+    return *place;
 }
 
 static int64_t int_of(const json_t *value, const char *path)
@@ -188,7 +229,7 @@ static void build_heartbeat(struct build *build, struct config_agent *agent, con
 {
     agent->heartbeat_every_ms =
         ms_of(agent_setting(build, value, "heartbeat.every"), "agents.*.heartbeat.every");
-    agent->heartbeat_target = text_of(build, agent_setting(build, value, "heartbeat.target"));
+    agent->heartbeat_target = agent_text(build, value, "heartbeat.target");
 }
 
 static void build_agent(struct build *build, struct config_agent *agent, const char *id,
@@ -204,17 +245,17 @@ static void build_agent(struct build *build, struct config_agent *agent, const c
     agent->port = number >= 1 && number <= 65535 ? (int)number : 0;
     agent->aliases = texts_of(build, dig(value, "aliases"));
     agent->capabilities = texts_of(build, dig(value, "capabilities"));
-    agent->delegates = texts_of(build, agent_setting(build, value, "delegates"));
-    agent->revisits = texts_of(build, agent_setting(build, value, "revisits"));
-    agent->deliver = text_of(build, agent_setting(build, value, "deliver"));
+    agent->delegates = agent_texts(build, value, "delegates");
+    agent->revisits = agent_texts(build, value, "revisits");
+    agent->deliver = agent_text(build, value, "deliver");
     build_choice(build, agent, value);
     agent->workspace = path_of(build, agent_setting(build, value, "workspace"), id);
     agent->instance = path_of(build, agent_setting(build, value, "instance"), id);
-    agent->tools_allow = texts_of(build, agent_setting(build, value, "tools.allow"));
+    agent->tools_allow = agent_texts(build, value, "tools.allow");
     agent->exec_network = json_is_true(agent_setting(build, value, "tools.exec.network"));
     agent->exec_timeout_ms =
         ms_of(agent_setting(build, value, "tools.exec.timeout"), "agents.*.tools.exec.timeout");
-    agent->exec_on_unknown = text_of(build, agent_setting(build, value, "tools.exec.on_unknown"));
+    agent->exec_on_unknown = agent_text(build, value, "tools.exec.on_unknown");
     agent->turns = int_of(agent_setting(build, value, "turns"), "agents.*.turns");
     build_heartbeat(build, agent, value);
 }
@@ -324,8 +365,12 @@ static void build_limits(struct build *build)
 
 void config_build(struct config *config, const struct yaml_document *document)
 {
-    struct build build = {config, &config->arena, document, document->root, NULL, json_object()};
-    build.defaults = json_object_get(document->root, "defaults");
+    struct build build = {.config = config,
+                          .arena = &config->arena,
+                          .document = document,
+                          .root = document->root,
+                          .defaults = json_object_get(document->root, "defaults"),
+                          .fallbacks = json_object()};
     build_company(&build);
     build_limits(&build);
     build_models(&build);
@@ -335,6 +380,7 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_people(&build);
     build_workflows(&build);
     json_decref(build.fallbacks);
+    arena_fini(&build.scratch);
 }
 
 static void put_replaced(struct buf *out, const char *text, const char *agent)

@@ -1,6 +1,9 @@
 /* Checks what spans several values of hq.yaml: references and clashes. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "config/check.h"
 
@@ -16,6 +19,7 @@ struct folder {
     const char *path, *words;
     struct place at;
     bool open; /* tools reach into it: a workspace, the shared folder */
+    const struct folder *meets;
 };
 
 static const char *agent_pointer(struct relations *all, const char *id, const char *rest)
@@ -283,35 +287,37 @@ static void check_hub_port(struct relations *all, const struct config_agent *age
                       agent->id, agent->port);
 }
 
-static void check_ports(struct relations *all)
+static void report_port(struct relations *all, const struct config_agent *agent, const char *clash)
 {
-    for (size_t i = 0; i < all->config->agent_count; i++) {
-        const struct config_agent *agent = &all->config->agents[i];
-        check_hub_port(all, agent);
-        for (size_t j = 0; j < i; j++) {
-            const struct config_agent *other = &all->config->agents[j];
-            const char *clash = agent->port && other->port ? port_clash(all, other, agent) : NULL;
-            if (!clash)
-                continue;
-            struct place at = yaml_place(all->document, agent_pointer(all, agent->id, "/port"));
-            bool given = at.line > 0;
-            if (!given)
-                at = yaml_key_place(all->document, agent_pointer(all, agent->id, ""));
-            finding_error(all->findings, at, "%s%s", clash,
-                          given ? "" : " (18800 + 4 × its place, as no port is given)");
-            finding_hint(all->findings, "an agent takes N and N+3: keep ports 4 apart");
-            break;
-        }
-    }
+    struct place at = yaml_place(all->document, agent_pointer(all, agent->id, "/port"));
+    bool given = at.line > 0;
+    if (!given)
+        at = yaml_key_place(all->document, agent_pointer(all, agent->id, ""));
+    finding_error(all->findings, at, "%s%s", clash,
+                  given ? "" : " (18800 + 4 × its place, as no port is given)");
+    finding_hint(all->findings, "an agent takes N and N+3: keep ports 4 apart");
 }
 
-/* True where one path is the other or lies in it. */
-static bool paths_overlap(const char *a, const char *b)
+/* Each agent against the first one before it that it meets. Companies of thousands are loaded by
+ * each of their processes: nothing here may look at all pairs. */
+static void check_ports(struct relations *all)
 {
-    size_t len_a = strlen(a), len_b = strlen(b), len = len_a < len_b ? len_a : len_b;
-    if (strncmp(a, b, len) != 0)
-        return false;
-    return len_a == len_b || (len == 1 && *a == '/') || (len_a < len_b ? b : a)[len] == '/';
+    enum { PORTS = 65536, APART = 3 };
+    const struct config_agent **owner = mem_zalloc((PORTS + 2 * APART) * sizeof(const void *));
+    for (size_t i = 0; i < all->config->agent_count; i++) {
+        const struct config_agent *agent = &all->config->agents[i], *first = NULL;
+        check_hub_port(all, agent);
+        if (!agent->port)
+            continue;
+        for (int at = agent->port; at <= agent->port + 2 * APART; at += APART)
+            if (owner[at] && (!first || owner[at] < first))
+                first = owner[at];
+        if (first)
+            report_port(all, agent, port_clash(all, first, agent));
+        if (!owner[agent->port + APART])
+            owner[agent->port + APART] = agent;
+    }
+    free(owner);
 }
 
 static void add_folder(struct folder *folders, size_t *count, struct folder folder)
@@ -326,22 +332,23 @@ static struct folder *list_folders(struct relations *all, size_t *count)
     struct folder *folders =
         arena_alloc(all->arena, (config->agent_count * 2 + 3) * sizeof(*folders));
     *count = 0;
-    add_folder(folders, count, (struct folder){config->state, "the state folder", {0}, false});
     add_folder(folders, count,
-               (struct folder){config->secrets, "the folder of secrets", {0}, false});
+               (struct folder){config->state, "the state folder", {0}, false, NULL});
+    add_folder(folders, count,
+               (struct folder){config->secrets, "the folder of secrets", {0}, false, NULL});
     add_folder(folders, count,
                (struct folder){config->shared_dir, "the shared folder",
-                               yaml_place(all->document, "/shared/dir"), true});
+                               yaml_place(all->document, "/shared/dir"), true, NULL});
     for (size_t i = 0; i < config->agent_count; i++) {
         const struct config_agent *agent = &config->agents[i];
         const char *words = arena_printf(all->arena, "the instance of %s", agent->id);
         add_folder(folders, count,
                    (struct folder){agent->instance, words,
-                                   setting_place(all, agent->id, "/instance"), false});
+                                   setting_place(all, agent->id, "/instance"), false, NULL});
         words = arena_printf(all->arena, "the workspace of %s", agent->id);
         add_folder(folders, count,
                    (struct folder){agent->workspace, words,
-                                   setting_place(all, agent->id, "/workspace"), true});
+                                   setting_place(all, agent->id, "/workspace"), true, NULL});
     }
     return folders;
 }
@@ -356,21 +363,44 @@ static void report_folders(struct relations *all, const struct folder *a, const 
         finding_hint(all->findings, "tools reach into it: nothing else may lie there");
 }
 
-/* What tools reach into meets no other folder; instances are not the same. */
+/* Notes that two folders meet: with the later of them, the first one that it meets is told. What
+ * tools reach into meets no other folder; instances may lie in each other. */
+static void note_meeting(struct folder *one, struct folder *other, bool same)
+{
+    struct folder *late = one < other ? other : one, *early = one < other ? one : other;
+    if (late != early && (same || one->open || other->open) &&
+        (!late->meets || early < late->meets))
+        late->meets = early;
+}
+
+/* The folder against those with its path and with the paths above it. */
+static void find_meetings(struct relations *all, const struct map *first, struct folder *folder)
+{
+    char *path = arena_strdup(all->arena, folder->path);
+    struct folder *above = map_get(first, path);
+    note_meeting(above, folder, true);
+    for (char *slash; (slash = strrchr(path, '/')) && path[1];) {
+        slash[slash == path] = '\0';
+        above = map_get(first, path);
+        if (above)
+            note_meeting(above, folder, false);
+    }
+}
+
 static void check_folders(struct relations *all)
 {
     size_t count;
+    struct map first = {0};
     struct folder *folders = list_folders(all, &count);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < i; j++) {
-            const struct folder *a = &folders[j], *b = &folders[i];
-            bool clash = a->open || b->open ? paths_overlap(a->path, b->path)
-                                            : strcmp(a->path, b->path) == 0;
-            if (!clash)
-                continue;
-            report_folders(all, a, b);
-            break;
-        }
+        if (!map_get(&first, folders[i].path))
+            map_put(&first, folders[i].path, &folders[i]);
+    for (size_t i = 0; i < count; i++)
+        find_meetings(all, &first, &folders[i]);
+    for (size_t i = 0; i < count; i++)
+        if (folders[i].meets)
+            report_folders(all, folders[i].meets, &folders[i]);
+    map_fini(&first);
 }
 
 /* One person at most sits at this machine; "owner" is whoever does, where nobody is named. */

@@ -134,16 +134,31 @@ struct config *config_load_document(const char *path, const char *state, struct 
     return NULL;
 }
 
+static const char *kept(struct arena *arena, const char *text)
+{
+    return text ? arena_strdup(arena, text) : NULL;
+}
+
+/* What reading a large file takes is many times the size of what is found in it, and a process
+ * keeps the arena for life. */
 struct config *config_load(const char *path, const char *state, struct arena *arena,
                            struct finding **findings, size_t *count)
 {
     struct findings found;
     struct yaml_document *document;
-    findings_init(&found, arena);
+    struct arena scratch = {0};
+    findings_init(&found, &scratch);
     struct config *config = config_load_document(path, state, &found, &document);
     yaml_close(document);
-    *findings = found.items;
     *count = found.count;
+    *findings = arena_alloc(arena, (found.count + 1) * sizeof(**findings));
+    for (size_t i = 0; i < found.count; i++) {
+        (*findings)[i] = found.items[i];
+        (*findings)[i].message = kept(arena, found.items[i].message);
+        (*findings)[i].hint = kept(arena, found.items[i].hint);
+        (*findings)[i].source = kept(arena, found.items[i].source);
+    }
+    arena_fini(&scratch);
     return config;
 }
 

@@ -124,6 +124,7 @@ static int serve(struct hub *hub, struct err *err)
         .large = "/v1/blobs",
         .large_limit = LIMIT_BLOB,
         .body_limit = LIMIT_API_BODY,
+        .connections = LIMIT_HUB_CONNECTIONS,
     };
     hub->server = http_server_open(&config, err);
     return hub->server ? 0 : -1;

@@ -103,6 +103,7 @@ struct http_config {
     size_t body_limit;   /* bytes; larger bodies get 413 after being drained (up to 64 MB) */
     size_t bodies_limit; /* bytes of all bodies held at once, then 503; 0: LIMIT_BODIES */
     int handlers;        /* threads at most; 0: LIMIT_HANDLERS */
+    int connections;     /* of each listener at most; 0: LIMIT_CONNECTIONS */
     int64_t request_ms;  /* a request must be whole by then; 0: LIMIT_REQUEST_MS */
 };
 
