@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/company.h"
 #include "config/config.h"
+#include "config/secret.h"
 #include "hub/hub.h"
 #include "ledger/store.h"
 
@@ -15,7 +16,7 @@ enum { HUB_SILENT_MS = 20000 }; /* a slow disk's commits take under one second *
 
 static struct hub *open_hub(struct process *process, const struct config *config, struct err *err)
 {
-    if (process_lock(process, config, err) < 0)
+    if (process_lock(process, config, err) < 0 || secret_make_tokens(config, err) < 0)
         return NULL;
     struct store *store = store_sqlite_open(config->state, err);
     return store ? hub_open(config, store, err) : NULL;

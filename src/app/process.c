@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "supervise/control.h"
 #include "sys/spawn.h"
 
 enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 2 * LIMIT_HUB_CONNECTIONS + 384 };
@@ -61,10 +62,25 @@ void process_init(struct process *process, const char *name)
     block_signals();
 }
 
+/* Two that start what dies would fight over every process. */
+static int refuse_second_keeper(const struct process *process, const struct config *config,
+                                struct err *err)
+{
+    struct lock_info keeper;
+    if (process->notify.fd < 0 || !control_look(config, "supervisor", &keeper))
+        return 0;
+    err_set(err, "already_up", "%s is up under `hq up` (pid %d), so systemd must not run it, too",
+            config->company, (int)keeper.pid);
+    err_hint(err, "hq down, then hq up, which hands it to systemd");
+    return -1;
+}
+
 int process_lock(struct process *process, const struct config *config, struct err *err)
 {
     struct arena arena = {0};
     struct lock_info other;
+    if (refuse_second_keeper(process, config, err) < 0)
+        return -1;
     const char *run = arena_printf(&arena, "%s/run", config->state);
     int rc = -1;
     if ((mkdir(config->state, 0700) < 0 && errno != EEXIST) ||
