@@ -68,6 +68,7 @@ enum {
     LIMIT_RUN_FOLDER_DAYS = 7,           /* that the folder of an ended run stays, to be looked at */
     LIMIT_APPROVAL_TITLE = 512,          /* bytes: a line of the inbox */
     LIMIT_SIGNAL_NAME = 128,             /* it stands in a workflow's file */
+    LIMIT_PAUSE_REASON = 500,            /* bytes: it stands in the first lines of status */
     LIMIT_JOB_FILES = 10000,             /* of one result of a batch job: their names are its output */
     LIMIT_SSE_LINE = 4 << 20,            /* one event line of a stream */
     LIMIT_DRAIN_MS = 60000,              /* that running turns have to end, once a process is asked to */

@@ -193,8 +193,20 @@ static int check_lane(struct audit *audit, const struct task *task)
     return rc == 0 ? check_session(audit, &session) : 0;
 }
 
+static int check_pause(struct audit *audit, const struct wait *wait)
+{
+    struct pause row = {.id = wait->id};
+    int rc = audit_get(audit, &pause_record, &row);
+    if (rc == LEDGER_NONE)
+        audit_finding(audit, "Task %s waits for the pause %s, which is not there.", wait->task,
+                      wait->id);
+    return rc < 0 ? -1 : 0;
+}
+
 static int check_wait(struct audit *audit, const struct wait *wait)
 {
+    if (str_eq(wait->kind, "pause"))
+        return check_pause(audit, wait);
     bool patience = str_eq(wait->kind, "patience");
     const char *colon = patience ? strchr(wait->id, ':') : NULL; /* "<ms>:<task>" */
     struct task task = {.id = colon ? colon + 1 : wait->id};

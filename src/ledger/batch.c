@@ -39,6 +39,8 @@ static const struct {
     [OP_ASK] = {rule_ask, NEEDS_ROOM},
     [OP_DECIDE] = {rule_decide, FREES},
     [OP_JOB_STATE] = {rule_job_state, FREES},
+    [OP_PAUSE] = {rule_pause, FREES},
+    [OP_RESUME] = {rule_resume, FREES},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 

@@ -40,6 +40,8 @@ static struct tx tx_open(struct ledger *ledger, struct arena *arena, struct err 
         .tally = &ledger->tally,
         .gate = &ledger->gate,
         .fair = &ledger->fair,
+        .pauses = &ledger->pauses,
+        .halt = pauses_halt(&ledger->pauses),
         .now = clock_now(&ledger->clock),
         .next_seq = &ledger->next_seq,
         .next_event = ledger->next_event,
@@ -83,6 +85,7 @@ static void tx_publish(struct ledger *ledger, const struct tx *tx)
     ledger->next_event = tx->next_event;
     leases_apply(&ledger->leases, tx->changes, tx->change_count);
     tally_apply(&ledger->tally, tx->changes, tx->change_count);
+    pauses_apply(&ledger->pauses, tx->pause_changes, tx->pause_count);
     if (gate_apply(&ledger->gate, tx->asks, tx->ask_count, tx->now))
         ledger->due = tx->now;
     if (tx->due < ledger->due)

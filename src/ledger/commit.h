@@ -15,6 +15,7 @@
 #include "ledger/gate.h"
 #include "ledger/hints.h"
 #include "ledger/lease.h"
+#include "ledger/pause.h"
 #include "ledger/sweep.h"
 #include "ledger/tally.h"
 #include "ledger/turnstile.h"
@@ -35,6 +36,7 @@ struct ledger {
     struct leases leases;
     struct tally tally;
     struct gate gate;
+    struct pauses pauses;
     struct hints hints;
 
     /* The queue: a monitor of its own. */

@@ -11,6 +11,7 @@
 #include "ledger/budget.h"
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/run.h"
 
@@ -106,7 +107,8 @@ static int root_leave(struct tx *tx, const struct task *task)
         return rc == LEDGER_NONE ? 0 : rc;
     if (--root.tasks_live == 0)
         root.ended_at = tx->now;
-    return tx_put(tx, &root_record, &root);
+    rc = tx_put(tx, &root_record, &root);
+    return rc || root.tasks_live > 0 ? rc : pause_forget_tree(tx, &root);
 }
 
 static int end_event(struct tx *tx, const struct task *task, const struct handoff *handoff)

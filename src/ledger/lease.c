@@ -16,6 +16,7 @@ struct lease {
     bool expiring;
     enum lease_answer cancel; /* LEASE_RENEWED: not cancelled */
     char note[LEASE_NOTE];
+    char agent[128];
     char nonce[];
 };
 
@@ -50,6 +51,7 @@ static void lease_set(struct leases *leases, const struct change *change)
     if (!lease || lease->fence != change->fence || strcmp(lease->nonce, nonce) != 0) {
         lease = mem_zalloc(sizeof(*lease) + strlen(nonce) + 1);
         memcpy(lease->nonce, nonce, strlen(nonce) + 1);
+        snprintf(lease->agent, sizeof(lease->agent), "%s", change->agent ? change->agent : "");
         free(map_put(&leases->by_task, change->task, lease));
     }
     lease->fence = change->fence;
@@ -99,7 +101,7 @@ static enum lease_answer lease_extend(struct lease *lease, const struct lease_ho
                  holder->note);
     if (lease->cancel != LEASE_RENEWED)
         return lease->cancel;
-    if (lease->until < now + LIMIT_LEASE_MS)
+    if (!holder->is_last && lease->until < now + LIMIT_LEASE_MS)
         lease->until = now + LIMIT_LEASE_MS;
     return LEASE_RENEWED;
 }
@@ -145,6 +147,34 @@ void leases_unexpire(struct leases *leases)
         if (lease->expiring)
             leases_soonest(leases, lease->until);
         lease->expiring = false;
+    }
+    pthread_mutex_unlock(&leases->mutex);
+}
+
+static struct holder *holder_find(struct holder *list, size_t count, const struct lease *lease)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(list[i].nonce, lease->nonce) && str_eq(list[i].agent, lease->agent))
+            return &list[i];
+    return NULL;
+}
+
+void leases_holders(struct leases *leases, struct arena *arena, struct holder **list, size_t *count)
+{
+    const char *task;
+    void *value;
+    *count = 0;
+    pthread_mutex_lock(&leases->mutex);
+    *list = arena_alloc(arena, (leases->by_task.count + 1) * sizeof(**list));
+    for (size_t at = 0; map_next(&leases->by_task, &at, &task, &value);) {
+        const struct lease *lease = value;
+        struct holder *holder = holder_find(*list, *count, lease);
+        if (!holder) {
+            holder = &(*list)[(*count)++];
+            *holder = (struct holder){.agent = arena_strdup(arena, lease->agent),
+                                      .nonce = arena_strdup(arena, lease->nonce)};
+        }
+        holder->tasks++;
     }
     pthread_mutex_unlock(&leases->mutex);
 }

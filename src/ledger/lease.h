@@ -44,6 +44,7 @@ struct lease_holder {
     const char *task;
     int64_t fence;
     const char *note; /* NULL: leave it */
+    bool is_last;     /* no further term: it is to end */
 };
 
 /* A full term from `now` for one task, if nonce and fence are those of its claim; keeps the note. */
@@ -55,6 +56,11 @@ enum lease_answer leases_extend(struct leases *leases, const struct lease_holder
 size_t leases_expired(struct leases *leases, int64_t now, size_t max, struct arena *arena,
                       const char ***tasks);
 void leases_unexpire(struct leases *leases);
+
+/* The processes that hold leases, each once, in the arena. */
+struct holder;
+void leases_holders(struct leases *leases, struct arena *arena, struct holder **list,
+                    size_t *count);
 
 /* When the next lease ends, or later than that; INT64_MAX: there is none. */
 int64_t leases_next(struct leases *leases);

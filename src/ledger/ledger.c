@@ -180,6 +180,8 @@ static int ledger_load(struct ledger *ledger, const struct clock_source *source,
     if (rc == 0)
         rc = load_leases(ledger, &arena, err);
     if (rc == 0)
+        rc = pauses_load(&ledger->pauses, ledger->store, &arena, err);
+    if (rc == 0)
         rc = load_tally(ledger, &arena, err);
     if (rc == 0)
         rc = load_fair(ledger, TASK_QUEUED, err);
@@ -199,6 +201,7 @@ static void ledger_free(struct ledger *ledger)
     leases_fini(&ledger->leases);
     tally_fini(&ledger->tally);
     gate_fini(&ledger->gate);
+    pauses_fini(&ledger->pauses);
     fair_fini(&ledger->fair);
     hints_fini(&ledger->hints);
     turnstile_fini(&ledger->turn);
@@ -215,6 +218,7 @@ struct ledger *ledger_open_at(struct store *store, const struct clock_source *so
     leases_init(&ledger->leases);
     tally_init(&ledger->tally);
     gate_init(&ledger->gate);
+    pauses_init(&ledger->pauses);
     hints_init(&ledger->hints);
     if (ledger_load(ledger, source, err) == 0 && commit_start(ledger, err) == 0)
         return ledger;
@@ -342,15 +346,39 @@ static enum extend_result extend_slowly(struct ledger *ledger, const char *agent
     return up.cancel ? EXTEND_CANCEL : EXTEND_OK;
 }
 
-static enum extend_result extend_one(struct ledger *ledger, const char *agent,
-                                     const struct lease_holder *holder, const char **reason)
+/* What a holder whose lease stands is told about pauses. Where the store cannot say it asks again in
+ * a second. */
+static enum extend_result extend_paused(struct ledger *ledger, const char *agent,
+                                        const struct lease_holder *holder)
 {
+    struct arena arena = {0};
+    struct err err;
+    struct pause held;
+    struct task task = {.id = holder->task, .agent = agent};
+    if (pauses_count(&ledger->pauses) == 0)
+        return EXTEND_OK;
+    if (pauses_of_tasks(&ledger->pauses) > 0)
+        ledger_get(ledger, &task_record, &task, &arena, &err);
+    bool is = ledger_pause_of(ledger, &task, &arena, &held, &err) == 0 && held.id;
+    enum extend_result result = !is ? EXTEND_OK : held.panic ? EXTEND_HALT : EXTEND_PAUSE;
+    arena_fini(&arena);
+    return result;
+}
+
+static enum extend_result extend_one(struct ledger *ledger, const char *agent,
+                                     struct lease_holder *holder, const char **reason)
+{
+    struct pause company = {0};
+    struct arena arena = {0};
+    bool panic = pauses_get(&ledger->pauses, PAUSE_COMPANY, &arena, &company) && company.panic;
+    arena_fini(&arena);
     *reason = NULL;
     if (!holder->task)
         return EXTEND_LOST;
+    holder->is_last = panic;
     switch (leases_extend(&ledger->leases, holder, ledger_now(ledger))) {
     case LEASE_RENEWED:
-        return EXTEND_OK;
+        return panic ? EXTEND_HALT : extend_paused(ledger, agent, holder);
     case LEASE_CANCEL_TASK:
         *reason = "cancelled";
         return EXTEND_CANCEL;
@@ -360,7 +388,10 @@ static enum extend_result extend_one(struct ledger *ledger, const char *agent,
     case LEASE_UNKNOWN:
         break;
     }
-    return extend_slowly(ledger, agent, holder, reason);
+    if (panic) /* it is over, and is not taken up again */
+        return EXTEND_LOST;
+    enum extend_result result = extend_slowly(ledger, agent, holder, reason);
+    return result == EXTEND_OK ? extend_paused(ledger, agent, holder) : result;
 }
 
 int ledger_extend(struct ledger *ledger, const char *agent, const char *nonce,

@@ -98,6 +98,13 @@ enum op_type {
                       * in this batch or before) asks people: it becomes `waiting` with the
                       * approval's id as its child, and the decision records it */
     OP_DECIDE,       /* decide: a person's word on an approval, first one wins; see struct decide */
+    OP_PAUSE,        /* pause: id, by, reason, panic (of "company" only); people only. Of that scope
+                      * nothing begins any more: no claim, no model or tool call, no delegation, no
+                      * delivery, no decision of a run; who would begin is parked (wait "pause").
+                      * outcome.existing: its id. DUP "paused" where it is so already; a panic on top
+                      * of a pause takes its place. CONFLICT already_ended, NONE no_task */
+    OP_RESUME,       /* pause: id, by. Whom no other pause holds goes on behind the last record.
+                      * NONE "not_paused" */
     OP_JOB_STATE,    /* job: id, state, note, result, archived; job->updated_at, where it is not 0, is
                       * what it must be. A job that has ended stays as it is: CONFLICT ended */
 };
@@ -268,6 +275,7 @@ struct op {
         struct approval *approval;
         struct decide *decide;
         struct job *job;
+        const struct pause *pause;
     };
 };
 
@@ -318,6 +326,8 @@ struct claim {
     const char *nonce; /* the worker; must be the agent's registered one, else LOST */
     size_t max;
     struct session **sessions; /* NULL, or gets an array in the arena: each task's session */
+    int64_t *halt; /* NULL, or gets the number of the newest pause that the claim looked at; 0 for a
+                    * repeat, which was looked at before */
 };
 
 /* Leases up to `max` ready tasks of the agent. *tasks (in the arena) is an array of *count.
@@ -327,7 +337,13 @@ int ledger_claim(struct ledger *ledger, const struct claim *claim, struct arena 
 
 /* ---- 3. extend: in memory, not fsynced ---- */
 
-enum extend_result { EXTEND_OK, EXTEND_LOST, EXTEND_CANCEL };
+enum extend_result {
+    EXTEND_OK,
+    EXTEND_LOST,
+    EXTEND_CANCEL,
+    EXTEND_PAUSE, /* renewed; but nothing more is to begin: the turn parks (wait "pause") */
+    EXTEND_HALT,  /* panic: what runs is to end now, the task is given back; not renewed */
+};
 
 /* Renews leases of `agent` held by `nonce`. results[i] answers held[i]; for EXTEND_CANCEL
  * reasons[i] is "cancelled" or "timeout" (static text): the lease is not renewed any more, so who
@@ -337,6 +353,30 @@ enum extend_result { EXTEND_OK, EXTEND_LOST, EXTEND_CANCEL };
 int ledger_extend(struct ledger *ledger, const char *agent, const char *nonce,
                   const struct held *held, size_t count, enum extend_result *results,
                   const char **reasons);
+
+/* ---- pauses: kept in memory, too ---- */
+
+/* What is paused, oldest first, in the arena. */
+void ledger_pauses(struct ledger *ledger, struct arena *arena, struct pause **list, size_t *count);
+bool ledger_is_paused(struct ledger *ledger); /* the company */
+
+/* What holds the task back, the widest first: held->id NULL: nothing. 0, or -1 with *err. */
+int ledger_pause_of(struct ledger *ledger, const struct task *task, struct arena *arena,
+                    struct pause *held, struct err *err);
+
+/* The number (`at`) of the newest pause there ever was; 0: there was none. A process that has seen
+ * it and starts nothing of what is paused says so with ledger_acknowledge(). */
+int64_t ledger_halt(struct ledger *ledger);
+void ledger_acknowledge(struct ledger *ledger, const char *agent, const char *nonce, int64_t halt);
+
+/* The processes that hold leases and have not acknowledged `halt`: of `agent`, or (NULL) of all. In
+ * the arena. */
+struct holder {
+    const char *agent, *nonce;
+    size_t tasks;
+};
+void ledger_unacknowledged(struct ledger *ledger, const char *agent, int64_t halt,
+                           struct arena *arena, struct holder **list, size_t *count);
 
 /* ---- 4. read and 5. query ---- */
 

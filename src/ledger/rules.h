@@ -39,6 +39,9 @@ int rule_signal(struct tx *tx, const struct op *op);
 int rule_ask(struct tx *tx, const struct op *op);
 int rule_decide(struct tx *tx, const struct op *op);
 int rule_job_state(struct tx *tx, const struct op *op);
+/* People stop work, and let it go on. */
+int rule_pause(struct tx *tx, const struct op *op);
+int rule_resume(struct tx *tx, const struct op *op);
 
 /* Leases ready tasks; tasks (in the caller's arena) is an array of *count. */
 struct claiming {

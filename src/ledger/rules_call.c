@@ -9,6 +9,7 @@
 #include "ledger/budget.h"
 #include "ledger/event.h"
 #include "ledger/gate.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/usage.h"
 
@@ -115,8 +116,15 @@ int rule_call_intend(struct tx *tx, const struct op *op)
         return rc;
     if (met.found && call_is_final(&met.known))
         return call_conflict(tx, &met.known);
+    struct pause held;
     struct call call = *op->call;
-    rc = call_is_model(&call) ? intend_model(tx, met.task, op, &go) : 0;
+    rc = pause_of(tx, met.task, &held);
+    if (rc == 0 && held.id) {
+        rc = call_is_model(&call) ? intend_again(tx, met.task) : 0;
+        return rc ? rc : pause_park(tx, met.task, &held);
+    }
+    if (rc == 0 && call_is_model(&call))
+        rc = intend_model(tx, met.task, op, &go);
     if (rc || !go)
         return rc;
     call.task = met.task->id;

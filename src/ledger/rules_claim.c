@@ -6,10 +6,14 @@
 #include "base/str.h"
 #include "ledger/event.h"
 #include "ledger/fair.h"
+#include "ledger/pause.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
 
-enum { CLAIM_PAGE = 16 /* rows looked at once, at most: most are ready */ };
+enum {
+    CLAIM_PAGE = 16,  /* rows looked at once, at most: most are ready */
+    ASIDE_PAGE = 32,  /* tasks of paused trees put aside in one claim: some milliseconds */
+};
 
 /* One priority of an agent's unblocked queue, walked by rank, a page at a time. */
 struct level {
@@ -149,20 +153,37 @@ static int claim_sessions(struct tx *tx, struct claiming *claiming)
     return rc;
 }
 
+/* Whoever cannot be worked on stands in nobody's way. */
+static int claim_put_aside(struct tx *tx, struct task *task, const struct pause *held,
+                           size_t *aside)
+{
+    if (++*aside == ASIDE_PAGE)
+        tx_touch(tx, "queue:", task->agent);
+    return pause_park(tx, task, held);
+}
+
 static int claim_ready(struct tx *tx, struct claiming *claiming)
 {
+    size_t aside = 0;
     const struct claim *claim = claiming->claim;
     struct queue queue = {.agent = claim->agent};
     queue.page = claim->max + 1 < CLAIM_PAGE ? claim->max + 1 : CLAIM_PAGE;
     int rc = claim->max ? queue_open(tx, &queue) : 0;
     while (rc == 0 && *claiming->count < claim->max) {
         struct task *task;
+        struct pause held;
         rc = queue_next(tx, &queue, &task);
         if (rc || !task)
             return rc;
-        rc = claim_one(tx, task, claim->nonce);
-        if (rc == 0)
+        rc = pause_of(tx, task, &held);
+        if (rc == 0 && held.id)
+            rc = claim_put_aside(tx, task, &held, &aside);
+        else if (rc == 0)
+            rc = claim_one(tx, task, claim->nonce);
+        if (rc == 0 && !held.id)
             claim_take(claiming, task);
+        if (aside == ASIDE_PAGE)
+            return rc;
     }
     return rc;
 }
@@ -199,6 +220,7 @@ int rule_claim(struct tx *tx, struct claiming *claiming)
 {
     const struct claim *claim = claiming->claim;
     struct agent agent = {.id = claim->agent};
+    struct pause held = {0};
     json_t *answer = NULL;
     *claiming->count = 0;
     *claiming->tasks = arena_alloc(claiming->arena, claim->max * sizeof(**claiming->tasks) + 1);
@@ -207,12 +229,16 @@ int rule_claim(struct tx *tx, struct claiming *claiming)
         return tx_refuse(tx, LEDGER_LOST, "lost",
                          "Another process serves %s; register before you claim.", claim->agent);
     if (rc == 0)
+        rc = pause_of_agent(tx, claim->agent, &held);
+    if (rc == 0)
         rc = request_recall(tx, claim->request_id, &answer);
     if (rc)
         return rc;
+    if (claim->halt)
+        *claim->halt = answer ? 0 : tx->halt;
     if (answer)
         rc = claim_again(tx, claiming, answer);
-    else if (!agent.paused)
+    else if (!held.id)
         rc = claim_ready(tx, claiming);
     if (rc == 0 && !answer && *claiming->count > 0)
         rc = claim_remember(tx, claiming, claim->request_id);

@@ -8,6 +8,7 @@
 #include "ledger/answer.h"
 #include "ledger/budget.h"
 #include "ledger/event.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/submit.h"
 #include "ledger/tree.h"
@@ -147,6 +148,10 @@ int rule_delegate(struct tx *tx, const struct op *op)
                          (long long)call.step, (long long)call.idx, parent->id);
     if (rc || !str_eq(call.state, CALL_INTENDED))
         return rc; /* answered, or on its way: the same delegation again */
+    struct pause held;
+    rc = pause_of(tx, parent, &held);
+    if (rc || held.id)
+        return rc ? rc : pause_park(tx, parent, &held);
     struct refusal own = {ask->refused_class ? ask->refused_class : "refused", ask->refused_code,
                           ask->refused_message};
     return ask->refused_code ? delegate_refuse(tx, ask, &call, &own)

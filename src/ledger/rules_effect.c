@@ -8,6 +8,7 @@
 #include "ledger/approval.h"
 #include "ledger/effect.h"
 #include "ledger/event.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 
 int rule_effect(struct tx *tx, const struct op *op)
@@ -47,6 +48,10 @@ int rule_effect_state(struct tx *tx, const struct op *op)
         return tx_refuse(tx, LEDGER_REFUSED, "bad_state", "No effect is ever %s.",
                          asked->state ? asked->state : "without a state");
     bool starts = str_eq(asked->state, EFFECT_IN_FLIGHT);
+    struct pause held = {0};
+    rc = starts ? pause_of_id(tx, effect.task, &held) : 0;
+    if (rc || held.id)
+        return rc ? rc : pause_effect(tx, &effect, &held);
     const char *was = effect.state;
     effect.state = asked->state;
     effect.fence += starts;

@@ -8,6 +8,7 @@
 #include "ledger/approval.h"
 #include "ledger/event.h"
 #include "ledger/loop.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/wait.h"
 
@@ -15,7 +16,7 @@ enum { PARK_NAMED = 16 /* waits named in the event; their rows have them all */ 
 
 static bool wait_is_known(const struct wait *wait)
 {
-    static const char *const kinds[] = {"task", "approval", "job", "signal", NULL};
+    static const char *const kinds[] = {"task", "approval", "job", "signal", "pause", NULL};
     static const char *const timers[] = {"timer", "rate", NULL};
     int64_t due;
     if (str_is_empty(wait->kind) || str_is_empty(wait->id))
@@ -32,10 +33,13 @@ static int park_check(struct tx *tx, const struct op *op)
         return tx_refuse(tx, LEDGER_REFUSED, "bad_mode", "A wait's mode is all or any, not %s.",
                          op->park.mode ? op->park.mode : "absent");
     for (size_t i = 0; i < op->park.count; i++)
+        if (op->park.count > 1 && str_eq(op->park.waits[i].kind, "pause"))
+            return tx_refuse(tx, LEDGER_REFUSED, "bad_wait", "A pause is waited for alone.");
+    for (size_t i = 0; i < op->park.count; i++)
         if (!wait_is_known(&op->park.waits[i]))
             return tx_refuse(tx, LEDGER_REFUSED, "bad_wait",
                              "Nothing can be waited for as %s %s; kinds are task, approval, job, "
-                             "signal, and timer or rate with a time in ms.",
+                             "signal, pause, and timer or rate with a time in ms.",
                              op->park.waits[i].kind ? op->park.waits[i].kind : "(no kind)",
                              op->park.waits[i].id ? op->park.waits[i].id : "(no id)");
     return 0;
@@ -132,7 +136,8 @@ static int park_asked_waits(struct tx *tx, const struct task *task, const struct
         waits[i] = op->park.waits[i];
         waits[i].task = task->id;
         waits[i].created_at = tx->now;
-        rc = wait_look(tx, &waits[i]);
+        rc = str_eq(waits[i].kind, "pause") ? pause_look(tx, task, &waits[i])
+                                            : wait_look(tx, &waits[i]);
     }
     *list = waits;
     *count = op->park.count;

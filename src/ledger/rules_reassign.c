@@ -7,6 +7,7 @@
 #include "ledger/chronicle.h"
 #include "ledger/event.h"
 #include "ledger/loop.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/run.h"
 #include "ledger/submit.h"
@@ -151,6 +152,8 @@ int rule_reassign(struct tx *tx, const struct op *op)
         rc = submit_write(tx, task, &root);
     if (rc == 0)
         rc = reassign_call(tx, task, old);
+    if (rc == 0)
+        rc = pause_move(tx, old->id, task->id);
     if (rc == 0)
         rc = wait_move(tx, old->id, task->id);
     if (rc == 0)

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "ledger/event.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 
 enum { REGISTER_PAGE = 100 };
@@ -62,6 +63,9 @@ int rule_register(struct tx *tx, const struct op *op)
     agent.port = asked->port;
     agent.card = asked->card ? asked->card : agent.card;
     agent.seen_at = tx->now;
+    rc = pause_flag(tx, &agent);
+    if (rc)
+        return rc;
     tx->outcome->incarnation = agent.incarnation;
     tx_touch(tx, "agents", "");
     tx_touch(tx, "queue:", agent.id);

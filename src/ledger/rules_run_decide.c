@@ -9,6 +9,7 @@
 #include "ledger/effect.h"
 #include "ledger/event.h"
 #include "ledger/job.h"
+#include "ledger/pause.h"
 #include "ledger/rules.h"
 #include "ledger/run.h"
 #include "ledger/submit.h"
@@ -38,7 +39,7 @@ static int decide_open(struct tx *tx, struct deciding *d)
         return tx_refuse(tx, LEDGER_CONFLICT, "decided",
                          "Run %s has %lld decisions; this one was made after %lld.", d->run.id,
                          (long long)d->run.decided, (long long)ask->expect);
-    return 0;
+    return pause_refuses(tx, d->run.task);
 }
 
 static int decide_event(struct tx *tx, struct deciding *d)

@@ -8,6 +8,7 @@
 #include "ledger/event.h"
 #include "ledger/gate.h"
 #include "ledger/lease.h"
+#include "ledger/pause.h"
 #include "ledger/request.h"
 #include "ledger/rules.h"
 #include "ledger/run.h"
@@ -235,6 +236,8 @@ int sweep_slice(struct tx *tx, struct clock *clock, struct sweep *sweep, bool *m
         rc = approval_sweep(tx, more);
     if (rc == 0)
         rc = run_sweep(tx, sweep->looked);
+    if (rc == 0)
+        rc = pause_sweep(tx, sweep, more);
     if (rc == 0)
         rc = sweep_forget(tx, sweep, more);
     sweep->looked = tx->now;

@@ -127,7 +127,7 @@ static const struct schema_step schema_steps[] = {
      "CREATE INDEX root_ended ON root(ended_at,id) WHERE ended_at>0;"
      "CREATE TABLE pause(id TEXT NOT NULL,\"by\" TEXT,reason TEXT,"
      "panic INTEGER NOT NULL DEFAULT 0,at INTEGER NOT NULL DEFAULT 0,"
-     "PRIMARY KEY(id)) STRICT, WITHOUT ROWID"},
+     "lifted INTEGER NOT NULL DEFAULT 0,PRIMARY KEY(id)) STRICT, WITHOUT ROWID"},
 };
 
 static const char blob_table[] =

@@ -11,6 +11,7 @@ struct tx;
 struct sweep {
     int64_t looked;    /* what became ready up to then has been announced */
     int64_t forget_at; /* when remembered answers are looked through again */
+    int64_t effects_after; /* of a resume: deliveries that were put aside are looked at behind this */
 };
 
 /* One transaction's worth of what is due; *more: call again at once. Else tx->due is when the next

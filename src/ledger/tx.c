@@ -29,12 +29,18 @@ void tx_fini(struct tx *tx)
 {
     free(tx->changes);
     free(tx->asks);
+    free(tx->pause_changes);
     free(tx->keys);
 }
 
 struct tx_mark tx_mark(const struct tx *tx)
 {
-    return (struct tx_mark){tx->change_count, tx->ask_count, tx->key_count, tx->next_event};
+    return (struct tx_mark){.changes = tx->change_count,
+                            .asks = tx->ask_count,
+                            .keys = tx->key_count,
+                            .pauses = tx->pause_count,
+                            .next_event = tx->next_event,
+                            .halt = tx->halt};
 }
 
 void tx_forget(struct tx *tx, struct tx_mark mark)
@@ -42,7 +48,9 @@ void tx_forget(struct tx *tx, struct tx_mark mark)
     tx->change_count = mark.changes;
     tx->ask_count = mark.asks;
     tx->key_count = mark.keys;
+    tx->pause_count = mark.pauses;
     tx->next_event = mark.next_event;
+    tx->halt = mark.halt;
 }
 
 int tx_refuse(struct tx *tx, enum ledger_outcome status, const char *code, const char *format, ...)

@@ -15,6 +15,8 @@ struct ask;
 struct fair;
 struct gate;
 struct leases;
+struct pause_change;
+struct pauses;
 struct tally;
 
 /* What a rule returns: 0, a ledger_outcome (its batch is undone), or one of these (all are). */
@@ -34,6 +36,7 @@ struct tx {
     struct tally *tally;
     struct gate *gate;
     struct fair *fair;
+    struct pauses *pauses;
     int64_t now;
     int64_t *next_seq;  /* the ledger's counter of tasks; gaps are allowed */
     int64_t next_event; /* number of the next event; without gaps: kept by the commit alone */
@@ -45,6 +48,9 @@ struct tx {
     size_t change_count, change_cap;
     struct ask *asks; /* see gate.h */
     size_t ask_count, ask_cap;
+    struct pause_change *pause_changes; /* see pause.h */
+    size_t pause_count, pause_cap;
+    int64_t halt; /* number of the newest pause */
     struct run
         *deciding; /* the run that a decision changes; who writes its facts leaves the row to it */
     const char **keys; /* touched: see ledger_wait */
@@ -54,8 +60,8 @@ struct tx {
 
 /* What must be forgotten when a batch is undone. */
 struct tx_mark {
-    size_t changes, asks, keys;
-    int64_t next_event;
+    size_t changes, asks, keys, pauses;
+    int64_t next_event, halt;
 };
 
 /* Frees what the lists hold; the rows are in the transaction's arena. */

@@ -128,27 +128,34 @@ static int wait_satisfy_one(struct tx *tx, struct wait *wait)
     return rc ? rc : task_consider(tx, task, waits, count);
 }
 
-static int wait_of(struct tx *tx, const char *kind, const char *id, struct wait **waits,
+/* max 0: all of them. */
+static int wait_of(struct tx *tx, const struct wait *of, size_t max, struct wait **waits,
                    size_t *count)
 {
     struct scan scan = {
         .record = &wait_record,
         .index = "wait_target",
-        .eq = {value_text(kind), value_text(id)},
+        .eq = {value_text(of->kind), value_text(of->id)},
         .eq_count = 2,
+        .max = max,
     };
     return tx_scan(tx, &scan, waits, count);
 }
 
-int wait_satisfy(struct tx *tx, const char *kind, const char *id)
+int wait_satisfy_some(struct tx *tx, const struct wait *of, size_t max, size_t *count)
 {
     struct wait *waits;
-    size_t count;
-    int rc = wait_of(tx, kind, id, &waits, &count);
-    for (size_t i = 0; i < count && rc == 0; i++)
+    int rc = wait_of(tx, of, max, &waits, count);
+    for (size_t i = 0; i < *count && rc == 0; i++)
         if (!waits[i].satisfied)
             rc = wait_satisfy_one(tx, &waits[i]);
     return rc;
+}
+
+int wait_satisfy(struct tx *tx, const char *kind, const char *id)
+{
+    size_t count;
+    return wait_satisfy_some(tx, &(struct wait){.kind = kind, .id = id}, 0, &count);
 }
 
 static const char *patience_for(const struct wait *wait)
@@ -222,7 +229,7 @@ int wait_move(struct tx *tx, const char *from, const char *to)
 {
     struct wait *waits;
     size_t count;
-    int rc = wait_of(tx, "task", from, &waits, &count);
+    int rc = wait_of(tx, &(struct wait){.kind = "task", .id = from}, 0, &waits, &count);
     for (size_t i = 0; i < count && rc == 0; i++) {
         rc = wait_rename(tx, &waits[i], to);
         if (rc == 0)

@@ -22,4 +22,7 @@ int64_t wait_next_timer(const struct wait *waits, size_t count);
  * LEDGER_REFUSED "loop": `to` could only end after one of them has. */
 int wait_move(struct tx *tx, const char *from, const char *to);
 
+/* As wait_satisfy(), at most `max` of them (0: all); *count: how many waits were looked at. */
+int wait_satisfy_some(struct tx *tx, const struct wait *of, size_t max, size_t *count);
+
 #endif

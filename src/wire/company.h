@@ -27,7 +27,8 @@ struct pause {
     const char *by;     /* principal */
     const char *reason; /* NULL: none was given */
     bool panic;         /* what was running was broken off, too */
-    int64_t at;
+    int64_t at;         /* no two are the same, and a later one is greater: the number of the halt */
+    bool lifted;        /* it holds nothing any more; the row goes once who waits for it is awake */
 };
 extern const struct record pause_record;
 

@@ -216,6 +216,7 @@ static const struct field pause_fields[] = {
     TEXT(pause, reason),
     BOOL(pause, panic),
     TIME(pause, at),
+    BOOL(pause, lifted),
 };
 RECORD(pause, 1);
 
