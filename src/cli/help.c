@@ -37,7 +37,7 @@ static const struct {
      "  A command that failed prints {\"ok\":false,\"error\":{code,message,hint}}.\n"
      "  Standard output is the result, standard error everything else.\n"},
 };
-enum { HELP_COLUMNS = 80, OPTION_INDENT = 27 };
+enum { HELP_COLUMNS = 80, OPTION_INDENT = 27, SUMMARY_INDENT = 30 };
 
 enum { TOPIC_COUNT = sizeof(topics) / sizeof(topics[0]) };
 
@@ -133,11 +133,12 @@ static void print_line(struct buf *out, const struct command *command)
 {
     char left[128];
     snprintf(left, sizeof(left), "%s %s", command->name, command->usage);
-    int gap = 28 - cell_width(left);
+    int gap = SUMMARY_INDENT - 2 - cell_width(left);
     if (gap > 0)
-        buf_printf(out, "  %s%*s%s\n", left, gap, "", command->summary);
+        buf_printf(out, "  %s%*s", left, gap, "");
     else
-        buf_printf(out, "  %s\n  %28s%s\n", left, "", command->summary);
+        buf_printf(out, "  %s\n%*s", left, SUMMARY_INDENT, "");
+    flow_put_folded(out, command->summary, HELP_COLUMNS, SUMMARY_INDENT);
 }
 
 static bool print_group(struct buf *out, const struct command *const *commands, const char *group)

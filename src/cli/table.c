@@ -69,6 +69,8 @@ const struct command *const command_table[] = {
     &command_link_delegate,
     &command_link_orchestrate,
     &command_link_workflow,
+    &command_complete,
+    &command_completion,
     &command_help,
     &command_version,
     NULL,

@@ -20,7 +20,7 @@ const startsSomething = { up: 'starts the company', demo: 'starts a company of i
 // Standard output is somebody's document or bytes, in its own form.
 const ownForm = {
   'task artefact': 'the bytes of a file', 'task handoff': 'the handoff as it was given', 'config schema': 'a JSON Schema',
-  'flow check --schema': 'a JSON Schema', completion: 'a script for a shell', 'service print': 'files for systemd',
+  'flow check --schema': 'a JSON Schema', completion: 'a script for a shell', complete: 'lines for a shell', 'service print': 'files for systemd',
 };
 // One JSON document a line.
 const streams = ['task watch', 'flow watch', 'logs', 'feed'];
