@@ -80,6 +80,7 @@ enum {
     LIMIT_HANDLERS = 32,                 /* blocking HTTP handler threads per process */
     LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process … */
     LIMIT_HUB_CONNECTIONS = 8000,        /* … of the hub: an agent holds two or three; 2,000 agents */
+    LIMIT_FOLLOWERS = 1000,              /* of the feed: some 40 kB each, and connections left for work */
     LIMIT_HEADER_BYTES = 16384,          /* one request's line and headers */
     LIMIT_HEADERS = 100,                 /* headers of one request; browsers send under 30 */
     LIMIT_QUERY_PARAMETERS = 64,         /* the widest list route has 5 */

@@ -28,6 +28,7 @@ const struct http_route hub_routes[] = {
     {"GET", "/v1/sessions", api_sessions},
     {"GET", "/v1/sessions/{agent}/history", api_history},
     {"GET", "/v1/events", api_events},
+    {"GET", "/v1/feed", api_feed},
     {"PUT", "/v1/blobs", api_blob_put},
     {"GET", "/v1/blobs/{sha256}", api_blob_get},
     {"GET", "/v1/inbox", api_inbox_list},

@@ -15,6 +15,7 @@ struct chronicle;
 struct courier;
 struct engine;
 struct jobs;
+struct tail;
 struct track;
 
 struct hub {
@@ -29,6 +30,7 @@ struct hub {
     struct waker *waker;
     struct courier *courier;
     struct chronicle *chronicle;
+    struct tail *tail;
     struct engine *engine;
     struct jobs *jobs; /* NULL: the company has no job bridge */
 };
@@ -173,6 +175,7 @@ enum http_verdict api_task_retry(void *, struct http_request *, struct http_resp
 enum http_verdict api_sessions(void *, struct http_request *, struct http_response *);
 enum http_verdict api_history(void *, struct http_request *, struct http_response *);
 enum http_verdict api_events(void *, struct http_request *, struct http_response *);
+enum http_verdict api_feed(void *, struct http_request *, struct http_response *);
 enum http_verdict api_blob_put(void *, struct http_request *, struct http_response *);
 enum http_verdict api_blob_get(void *, struct http_request *, struct http_response *);
 enum http_verdict api_inbox_list(void *, struct http_request *, struct http_response *);

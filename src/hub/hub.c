@@ -18,6 +18,7 @@
 #include "hub/engine_router.h"
 #include "hub/hub.h"
 #include "hub/jobs.h"
+#include "hub/tail.h"
 #include "hub/track.h"
 #include "ledger/store.h"
 #include "net/auth_throttle.h"
@@ -46,6 +47,8 @@ static void wake(struct hub *hub, const char *key)
         engine_wake(hub->engine, key ? key + strlen("run:") : NULL);
     if (!key || str_eq(key, "jobs"))
         jobs_wake(hub->jobs);
+    if (!key || str_starts(key, "stream:"))
+        tail_wake(hub->tail);
 }
 
 /* While the commit thread is silent there is nothing to wake anybody for. */
@@ -130,6 +133,22 @@ static int serve(struct hub *hub, struct err *err)
     return hub->server ? 0 : -1;
 }
 
+static void on_news(void *ctx)
+{
+    struct hub *hub = ctx;
+    http_wake(hub->server, "feed");
+}
+
+/* Its thread wakes the server's requests, which read it: it starts behind the server, and stops
+ * before it. */
+static int open_tail(struct hub *hub, struct err *err)
+{
+    const struct tail_config config = {
+        .ledger = hub->ledger, .ledger_id = ledger_id(hub->ledger), .on_news = on_news, .ctx = hub};
+    hub->tail = tail_open(&config, err);
+    return hub->tail ? 0 : -1;
+}
+
 static int start_waker(struct hub *hub, struct err *err)
 {
     struct waker *waker = hub->waker;
@@ -171,13 +190,15 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     if (!hub->ledger)
         goto fail;
     set_providers(hub);
+    if (open_tail(hub, err) < 0)
+        goto fail;
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);
     hub->chronicle = chronicle_open(config, hub->ledger);
     const struct engine_router router = engine_router_of(hub);
     hub->engine = hub->courier ? engine_open(config, hub->ledger, &router, err) : NULL;
     if (!hub->engine || jobs_open(config, hub->ledger, &hub->jobs, err) < 0 ||
-        serve(hub, err) < 0 || start_waker(hub, err) < 0)
+        serve(hub, err) < 0 || tail_start(hub->tail, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
     return hub;
 fail:
@@ -215,11 +236,13 @@ void hub_close(struct hub *hub)
         ledger_end_wait(hub->ledger);
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
+    tail_stop(hub->tail);
     jobs_close(hub->jobs);
     chronicle_close(hub->chronicle);
     courier_close(hub->courier);
     if (hub->server)
         http_server_close(hub->server, 2000);
+    tail_close(hub->tail);
     engine_close(hub->engine);
     if (hub->ledger)
         ledger_close(hub->ledger);

@@ -67,6 +67,31 @@ static void answer_header(struct MHD_Response *answer, const char *name, const c
         log_warn("header %s of an answer has characters that HTTP forbids; it was left out", name);
 }
 
+static void answer_headers(struct MHD_Response *answer, const struct http_response *response)
+{
+    for (int i = 0; i < HEADERS_MAX && response->headers[i][0]; i++)
+        answer_header(answer, response->headers[i][0], response->headers[i][1]);
+}
+
+static int answer_status(const struct http_response *response)
+{
+    return response->status >= 200 && response->status <= 999 ? response->status : 500;
+}
+
+void http_answer_stream(struct http_exchange *exchange, const struct http_response *response,
+                        MHD_ContentReaderCallback read)
+{
+    enum { BLOCK = 4096 /* for HTTP/1.0; chunks are made in the connection's own memory */ };
+    exchange->answer =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read, exchange, NULL);
+    if (!exchange->answer)
+        abort();
+    if (response->content_type)
+        answer_header(exchange->answer, "Content-Type", response->content_type);
+    answer_headers(exchange->answer, response);
+    exchange->status = answer_status(response);
+}
+
 void http_answer_build(struct http_exchange *exchange, const struct http_response *response,
                        bool closing)
 {
@@ -83,14 +108,13 @@ void http_answer_build(struct http_exchange *exchange, const struct http_respons
         response->content_type ? response->content_type : "application/json; charset=utf-8";
     if (response->body_len || response->content_type)
         answer_header(answer, "Content-Type", type);
-    for (int i = 0; i < HEADERS_MAX && response->headers[i][0]; i++)
-        answer_header(answer, response->headers[i][0], response->headers[i][1]);
+    answer_headers(answer, response);
     if (closing)
         answer_header(answer, "Connection", "close");
     if (exchange->answer)
         MHD_destroy_response(exchange->answer);
     exchange->answer = answer;
-    exchange->status = response->status >= 200 && response->status <= 999 ? response->status : 500;
+    exchange->status = answer_status(response);
 }
 
 void http_answer_error(struct http_exchange *exchange, int status, const struct err *err,

@@ -112,13 +112,16 @@ static void desk_unpark(struct http_desk *desk, struct http_exchange *exchange)
     desk_enqueue(desk, exchange);
 }
 
-/* Fills a 503, which also closes the connection; the caller resumes the connection when it has let
- * go of the lock. */
+/* Fills a 503, which also closes the connection, or ends the stream; the caller resumes the
+ * connection when it has let go of the lock. */
 static void desk_refuse(struct http_exchange *exchange, const char *code, const char *message)
 {
     struct err err;
     err_set(&err, code, "%s", message);
-    http_answer_error(exchange, 503, &err, true);
+    if (exchange->streams)
+        exchange->ended = true;
+    else
+        http_answer_error(exchange, 503, &err, true);
     exchange->place = HTTP_ANSWERED;
 }
 
@@ -242,6 +245,10 @@ static void desk_run(struct http_desk *desk, struct http_exchange *exchange)
         desk_park(desk, exchange);
     else
         exchange->place = HTTP_ANSWERED;
+    if (verdict == HTTP_STREAM) {
+        exchange->request.parked_before = true;
+        exchange->request.deadline_passed = false;
+    }
     if (exchange->place == HTTP_ANSWERED)
         desk_resume(desk, exchange);
 }
@@ -264,7 +271,7 @@ static void *desk_work(void *arg)
 void http_desk_submit(struct http_desk *desk, struct http_exchange *exchange)
 {
     pthread_mutex_lock(&desk->mutex);
-    desk->unsent++;
+    desk->unsent += !exchange->counted;
     exchange->counted = true;
     if (desk->closing) {
         desk_refuse_closing(exchange);

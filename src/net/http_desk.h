@@ -38,8 +38,8 @@ struct http_desk {
 void http_desk_init(struct http_desk *desk);
 void http_desk_fini(struct http_desk *desk);
 
-/* Event thread: a suspended exchange whose request is whole. Its connection is resumed when
- * exchange->answer is there. */
+/* Event thread: a suspended exchange whose request is whole, or whose piece of a stream is sent. Its
+ * connection is resumed when exchange->answer is there, or the next piece. */
 void http_desk_submit(struct http_desk *desk, struct http_exchange *exchange);
 
 /* Event thread: counts an answer that will be sent; http_desk_sent() when that is over. */

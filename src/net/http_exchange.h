@@ -35,6 +35,9 @@ struct http_exchange {
     bool too_large, drop_body; /* over the limit; already answered: read and drop */
     bool counted, gave_up;     /* the desk's */
 
+    bool streams, ended; /* the answer is a stream; … and its last piece is there */
+    size_t piece_sent;   /* of the stream's piece */
+
     int status; /* of the answer */
     struct MHD_Response *answer;
 
@@ -46,6 +49,9 @@ struct http_exchange {
     struct http_exchange *next, **link; /* the desk's list it is in */
 };
 
+/* Builds the MHD answer whose bytes `read` gives, called on the event thread with the exchange. */
+void http_answer_stream(struct http_exchange *exchange, const struct http_response *response,
+                        MHD_ContentReaderCallback read);
 /* Builds the MHD answer from what a handler (or gate) filled; frees one that was there. */
 void http_answer_build(struct http_exchange *exchange, const struct http_response *response,
                        bool closing);

@@ -26,6 +26,17 @@ const char *http_query(const struct http_request *request, const char *name)
     return NULL;
 }
 
+const char *http_query_next(const struct http_request *request, const char *name, size_t *at)
+{
+    const struct http_exchange *exchange = (const struct http_exchange *)request;
+    while (*at < exchange->query_count) {
+        const struct http_pair *pair = &exchange->query[(*at)++];
+        if (str_eq(pair->name, name))
+            return pair->value;
+    }
+    return NULL;
+}
+
 const char *http_bearer(struct http_request *request)
 {
     const char *value = http_header(request, "Authorization");
@@ -66,6 +77,10 @@ enum http_verdict http_park(struct http_request *request, const char *key, uint6
 
 void http_exchange_close(struct http_exchange *exchange)
 {
+    struct http_stream *stream = &exchange->request.stream;
+    if (stream->on_end)
+        stream->on_end(stream->state);
+    buf_fini(&stream->piece);
     if (exchange->answer)
         MHD_destroy_response(exchange->answer);
     buf_fini(&exchange->body);

@@ -167,7 +167,8 @@ static enum MHD_Result answer_and_close(struct http_exchange *exchange, int stat
 static size_t body_limit(const struct http_exchange *exchange)
 {
     const struct http_config *config = &exchange->server->config;
-    bool large = config->large && exchange->route && str_eq(exchange->route->pattern, config->large);
+    bool large =
+        config->large && exchange->route && str_eq(exchange->route->pattern, config->large);
     return large ? config->large_limit : config->body_limit;
 }
 
@@ -183,8 +184,7 @@ static enum MHD_Result answer_unread(struct http_exchange *exchange)
         return answer_queue(exchange, exchange->answer, exchange->status);
     }
     if (!config->too_large) {
-        err_set(&err, "too_large", "the body is over the limit of %zu bytes",
-                body_limit(exchange));
+        err_set(&err, "too_large", "the body is over the limit of %zu bytes", body_limit(exchange));
         return answer_and_close(exchange, 413, &err);
     }
     http_watch_whole(exchange->server->watch, exchange->watched);
@@ -368,9 +368,48 @@ static void answer_no_route(struct http_exchange *exchange)
 static void answer_too_large(struct http_exchange *exchange)
 {
     struct err err;
-    err_set(&err, "too_large", "the body is over the limit of %zu bytes",
-            body_limit(exchange));
+    err_set(&err, "too_large", "the body is over the limit of %zu bytes", body_limit(exchange));
     http_answer_error(exchange, 413, &err, false);
+}
+
+/* Event thread. A piece that is sent is let go at once: most streams are idle most of the time. The
+ * connection is suspended before the desk has the exchange, so that a fast handler's resume finds
+ * it so. */
+static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t room)
+{
+    struct http_exchange *exchange = cls;
+    struct http_desk *desk = &exchange->server->desk;
+    struct buf *piece = &exchange->request.stream.piece;
+    if (http_desk_gave_up(desk, exchange))
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    size_t left = piece->len - exchange->piece_sent;
+    if (left > 0) {
+        size_t len = left < room ? left : room;
+        memcpy(out, piece->bytes + exchange->piece_sent, len);
+        exchange->piece_sent += len;
+        return (ssize_t)len;
+    }
+    if (exchange->ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    buf_fini(piece);
+    exchange->piece_sent = 0;
+    MHD_suspend_connection(exchange->connection);
+    http_desk_submit(desk, exchange);
+    return 0;
+}
+
+static enum http_verdict exchange_go_on(struct http_exchange *exchange, enum http_verdict verdict,
+                                        const struct http_response *response)
+{
+    if (str_eq(exchange->request.method, "HEAD")) {
+        http_answer_build(exchange, response, http_desk_is_closing(&exchange->server->desk));
+        return HTTP_ANSWER;
+    }
+    if (!exchange->streams)
+        http_answer_stream(exchange, response, stream_read);
+    exchange->streams = true;
+    exchange->ended = verdict != HTTP_STREAM;
+    return verdict;
 }
 
 /* On a handler thread: finds who answers and builds the answer. */
@@ -385,6 +424,8 @@ static enum http_verdict exchange_run(struct http_exchange *exchange)
         handler ? handler(server->config.ctx, &exchange->request, &response) : HTTP_PASS;
     if (verdict == HTTP_PARK)
         return verdict;
+    if (verdict == HTTP_STREAM || exchange->streams)
+        return exchange_go_on(exchange, verdict, &response);
     if (verdict == HTTP_ANSWER)
         http_answer_build(exchange, &response, http_desk_is_closing(&server->desk));
     else if (exchange->too_large)

@@ -13,9 +13,18 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 struct err;
 struct http_server;
+
+/* An answer without an end; see HTTP_STREAM. */
+struct http_stream {
+    struct buf piece; /* the handler appends what is to be sent next */
+    void *state;      /* the handler's own, NULL at first */
+    void (*on_end)(void *state); /* called once, on any thread, when the request is let go; must not
+                                  * block; NULL: nothing to let go */
+};
 
 struct http_request {
     const char *method; /* upper case */
@@ -30,11 +39,14 @@ struct http_request {
     bool parked_before;    /* the handler has been called for this request already */
     bool deadline_passed;  /* … and its time is up, or its peer has left: answer now */
     void *state;           /* the handler's own, NULL at first; lives in the arena */
+    struct http_stream stream;
 };
 
 /* Header by case-insensitive name, query parameter by exact name; NULL when absent. */
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_query(const struct http_request *request, const char *name);
+/* The same for a parameter that may be repeated: start with *at = 0; NULL behind the last. */
+const char *http_query_next(const struct http_request *request, const char *name, size_t *at);
 
 /* What the handler fills; body is copied when the handler returns. */
 struct http_response {
@@ -47,7 +59,7 @@ struct http_response {
 
 /* Fill a response; each returns HTTP_ANSWER so that `return http_json(…)` reads well.
  * http_json takes the reference. http_error writes {"ok":false,"error":{"code","message","hint"}}. */
-enum http_verdict { HTTP_ANSWER, HTTP_PARK, HTTP_PASS };
+enum http_verdict { HTTP_ANSWER, HTTP_PARK, HTTP_PASS, HTTP_STREAM };
 enum http_verdict http_json(struct http_request *request, struct http_response *response,
                             int status, json_t *body);
 enum http_verdict http_text(struct http_response *response, int status, const char *text);
@@ -68,6 +80,14 @@ typedef enum http_verdict (*http_handler)(void *ctx, struct http_request *reques
 enum http_verdict http_park(struct http_request *request, const char *key, uint64_t seen,
                             int64_t deadline_boot_ms);
 uint64_t http_wakes(struct http_server *server);
+
+/* HTTP_STREAM: an answer that is written piece by piece, and no thread is held in between. The first
+ * time, status, type and headers of the response are sent; each time request->stream.piece, which
+ * must not be empty. When the peer has taken it, the handler is called again (parked_before is set)
+ * and may append the next one, park, or end the stream with HTTP_ANSWER. One piece is all that is
+ * held for a slow peer: keep it small. A peer that takes nothing for LIMIT_KEEP_ALIVE_MS is closed;
+ * one that has left is seen by http_peer_is_there(), which a handler asks when deadline_passed is
+ * set. A closing server ends the stream by itself. */
 /* Wakes who is parked on the key, or with NULL everybody. Any thread; never blocks long. */
 void http_wake(struct http_server *server, const char *key);
 size_t http_parked(struct http_server *server);              /* for status and tests */
