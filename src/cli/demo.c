@@ -110,9 +110,9 @@ static void tell_yours(const struct demo *demo)
     if (demo->company.kept)
         demo_text(&demo->tell, "  hq -C %s up -d        this company stays here, stopped\n", dir);
     else
-        demo_text(&demo->tell, "  hq demo --keep DIR        this company in a folder that stays\n"
-                               "  hq -C DIR up -d           and running\n");
-    demo_text(&demo->tell, "  docs/models.md            a real model instead of the script\n"
+        demo_text(&demo->tell,
+                  "  hq init DIR               a company that stays, offline or with a model\n");
+    demo_text(&demo->tell, "  docs/models.md            which models\n"
                            "  docs/workflows.md         what the YAML in workflows/ may say\n");
 }
 

@@ -18,18 +18,18 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/demo_company.h"
-#include "cli/demo_files.h"
 #include "cli/down.h"
 #include "cli/output.h"
 #include "cli/up.h"
 #include "net/fetch.h"
+#include "setup/template.h"
 #include "supervise/ports.h"
 #include "supervise/runfiles.h"
 
 enum {
-    FIRST_PORT = 18700, /* of the example: the hub's, then eight agents' within a hundred */
-    PORTS = 200,        /* from one block to the next */
-    BLOCKS = 60,        /* up to 30700: below what outgoing connections take */
+    FIRST_PORT = TEMPLATE_FIRST_PORT,
+    PORTS = TEMPLATE_PORTS, /* from one block to the next */
+    BLOCKS = 60,            /* up to 30700: below what outgoing connections take */
     LOOK_EVERY_MS = 5,
     READY_MS = 30000,
     REMOVE_TRIES = 50, /* a command's guard may write its last line while we remove */
@@ -105,40 +105,16 @@ static char *replaced(struct arena *arena, const char *text, const char *from, c
     return result;
 }
 
-/* hq.yaml with all ports moved up by `shift`: the example names 18700 to 18799 and 18800 to 18899.
- */
-static char *shifted(struct arena *arena, const char *text, int shift)
+static const struct template *demo_template(void)
 {
-    struct buf out = {0};
-    while (*text) {
-        size_t digits = strspn(text, "0123456789");
-        int64_t port;
-        char *word = arena_memdup(arena, text, digits);
-        if (digits == 5 && str_to_int(word, FIRST_PORT, FIRST_PORT + PORTS - 1, &port))
-            buf_printf(&out, "%d", (int)port + shift);
-        else
-            buf_puts(&out, word);
-        text += digits;
-        if (*text)
-            buf_putc(&out, *text++);
-    }
-    char *result = arena_strdup(arena, buf_text(&out));
-    buf_fini(&out);
-    return result;
-}
-
-static const struct demo_file *file_called(const char *path)
-{
-    const struct demo_file *file = demo_files;
-    while (file->path && !str_eq(file->path, path))
-        file++;
-    return file->path ? file : NULL;
+    return template_find("atomizer");
 }
 
 static int write_config(struct demo_company *company, int shift, struct err *err)
 {
     struct arena *arena = company->inside.arena;
-    const char *text = shifted(arena, file_called("hq.yaml")->bytes, shift);
+    const char *text =
+        template_shift_ports(template_file(demo_template(), "hq.yaml")->bytes, shift, arena);
     text = replaced(arena, text, "scripts/company.yaml", "scripts/demo.yaml");
     return write_file(company, "hq.yaml", text, strlen(text), err);
 }
@@ -146,8 +122,8 @@ static int write_config(struct demo_company *company, int shift, struct err *err
 static int write_script(struct demo_company *company, double pace, struct err *err)
 {
     struct arena *arena = company->inside.arena;
-    const char *text = replaced(arena, file_called("scripts/demo.yaml")->bytes, "\npace: 1\n",
-                                arena_printf(arena, "\npace: %.2f\n", pace));
+    const char *text = replaced(arena, template_file(demo_template(), "scripts/demo.yaml")->bytes,
+                                "\npace: 1\n", arena_printf(arena, "\npace: %.2f\n", pace));
     return write_file(company, "scripts/demo.yaml", text, strlen(text), err);
 }
 
@@ -209,7 +185,7 @@ int demo_company_make(struct demo_company *company, const struct invocation *inv
         return -1;
     company->inside.dir = company->dir;
     company->inside.state = arena_printf(invocation->arena, "%s/state", company->dir);
-    for (const struct demo_file *file = demo_files; file->path; file++)
+    for (const struct template_file *file = demo_template()->files; file->path; file++)
         if (write_file(company, file->path, file->bytes, file->size, err) < 0)
             return -1;
     return write_script(company, pace, err) < 0 ? -1 : find_ports(company, err);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cli/company.h"
 #include "cli/model_show.h"
@@ -95,6 +96,7 @@ static int test_all(const struct invocation *invocation, const struct config *co
 {
     int code = COMMAND_OK;
     json_t *items = json_array();
+    log_init("hq", invocation->verbose ? LOG_INFO : LOG_ERROR);
     int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : PATIENCE_MS;
     for (size_t i = 0; i < wanted->count; i++) {
         struct proof proof;

@@ -77,8 +77,8 @@ char *prompt_secret(const struct invocation *invocation, const char *question)
     hidden.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
     hidden.c_cc[VMIN] = 1;
     hidden.c_cc[VTIME] = 0;
-    fprintf(stderr, "%s (not shown): ", question);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    fprintf(stderr, "%s (not shown): ", question);
     while (state > 0)
         state = read_some(&key, 1) == 1 ? take_key(key, text, &len) : -1;
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);

@@ -3,6 +3,7 @@
 
 const struct command *const command_table[] = {
     &command_demo,
+    &command_init,
     &command_up,
     &command_down,
     &command_start,

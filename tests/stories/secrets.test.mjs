@@ -134,6 +134,19 @@ test('list and check: who uses what, modes, what is missing, shared or odd', asy
   assert.match(check.stdout, /operator.token \(you, the operator\) and manager.token \(agent manager\) are the same/);
 });
 
+test('killed while it is written: the old value or the new one, never half of it', async (t) => {
+  const company = await open(t);
+  await company.hq('secret', 'set', 'router', { input: 'the-old-value-of-the-key-0000' });
+  for (const [point, value] of [['before', 'the-old-value-of-the-key-0000'], ['after', key]]) {
+    const crash = join(company.dir, `crash-${point}`);
+    mkdirSync(crash);
+    const env = { HQ_CRASH_DIR: crash, HQ_CRASH_AT: `secret/setup.secret.${point}#1` };
+    assert.equal((await company.hq('secret', 'set', 'router', { input: key, env })).signal, 'SIGKILL');
+    assert.equal(readFileSync(path(company, 'router.key'), 'utf8'), `${value}\n`);
+  }
+  assert.match((await company.hq('secret', 'check')).stdout, /was left by a command that was killed/);
+});
+
 test('no company, no secret', async () => {
   assert.equal((await run(binary, ['-C', '/nonexistent', 'secret', 'list'])).code, 2);
 });
