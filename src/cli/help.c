@@ -8,38 +8,12 @@
 #include "cli/cells.h"
 #include "cli/flow_file.h"
 #include "cli/help.h"
+#include "cli/help_topics.h"
+#include "cli/man.h"
 #include "cli/output.h"
 #include "cli/table.h"
 
-static const struct {
-    const char *name, *summary, *text;
-} topics[] = {
-    {"exit-codes", "what the number means",
-     "  0    done\n"
-     "  1    the work failed\n"
-     "  2    usage, or the configuration is wrong\n"
-     "  3    not running\n"
-     "  4    a token is missing or refused\n"
-     "  5    rejected at a gate\n"
-     "  6    waits for a person (hq inbox)\n"
-     "  75   busy, try later\n"
-     "  124  the waiting timed out; the work goes on\n"
-     "  130  Ctrl-C; 143 SIGTERM\n"},
-    {"environment", "variables that hq reads",
-     "  HQ_DIR     the company's folder, where -C is not given\n"
-     "  HQ_TASK_FD set by hq inside an agent's command: the way to the hub for that task\n"
-     "  NO_COLOR   no colours, whatever the terminal\n"
-     "  COLUMNS    how wide a table may be, where there is no terminal\n"
-     "  LC_ALL, LC_CTYPE, LANG   a UTF-8 locale gives the round signs, others ASCII\n"},
-    {"formatting", "--json and streams",
-     "  --json prints one document with schema_version 1; lists lie under \"items\";\n"
-     "  streams (logs -f, task watch) print one JSON document a line.\n"
-     "  A command that failed prints {\"ok\":false,\"error\":{code,message,hint}}.\n"
-     "  Standard output is the result, standard error everything else.\n"},
-};
 enum { HELP_COLUMNS = 80, OPTION_INDENT = 27, SUMMARY_INDENT = 30 };
-
-enum { TOPIC_COUNT = sizeof(topics) / sizeof(topics[0]) };
 
 static void print_option(struct buf *out, const struct command_option *option)
 {
@@ -166,8 +140,8 @@ void help_overview(const struct invocation *invocation, struct buf *out)
     buf_puts(out, "\nOptions of every command\n");
     print_options(out, command_globals);
     buf_puts(out, "\nMore: hq help COMMAND, or");
-    for (size_t i = 0; i < TOPIC_COUNT; i++)
-        buf_printf(out, " %s", topics[i].name);
+    for (const struct help_topic *topic = help_topics; topic->name; topic++)
+        buf_printf(out, " %s", topic->name);
     buf_putc(out, '\n');
 }
 
@@ -188,21 +162,26 @@ static bool print_family(struct buf *out, const struct command *const *commands,
 
 static bool print_topic(struct buf *out, const char *name)
 {
-    for (size_t i = 0; i < TOPIC_COUNT; i++) {
-        if (str_eq(topics[i].name, name)) {
-            buf_printf(out, "%s: %s\n\n%s", name, topics[i].summary, topics[i].text);
-            return true;
-        }
+    const struct help_topic *topic = help_topic_find(name);
+    if (!topic)
+        return false;
+    int widest = 0;
+    for (const struct help_row *row = topic->rows; row->term; row++)
+        widest = cell_width(row->term) > widest ? cell_width(row->term) : widest;
+    buf_printf(out, "%s: %s\n\n", name, topic->summary);
+    for (const struct help_row *row = topic->rows; row->term; row++) {
+        buf_printf(out, "  %-*s  ", widest, row->term);
+        flow_put_folded(out, row->text, HELP_COLUMNS, widest + 4);
     }
-    return false;
+    return true;
 }
 
 static void fail_topic(const struct invocation *invocation, const char *name, struct err *err)
 {
     const char *words[128] = {0};
     size_t count = 0;
-    for (size_t i = 0; i < TOPIC_COUNT; i++)
-        words[count++] = topics[i].name;
+    for (const struct help_topic *topic = help_topics; topic->name; topic++)
+        words[count++] = topic->name;
     for (const struct command *const *c = invocation->commands; *c && count < 126; c++)
         words[count++] = (*c)->name;
     const char *near = str_nearest(name, words);
@@ -231,12 +210,19 @@ int help_show(const struct invocation *invocation, const char *name)
 static int help_run(const struct invocation *invocation)
 {
     const char *name = invocation->args[0];
+    if (invocation_has(invocation, "man"))
+        return man_show(invocation, name);
     if (invocation->json)
         return output_json(help_table(invocation->commands));
     if (invocation->arg_count == 2)
         name = arena_printf(invocation->arena, "%s %s", name, invocation->args[1]);
     return help_show(invocation, name);
 }
+
+static const struct command_option options[] = {
+    {"man", 0, NULL, "the manual page TOPIC in mdoc's form; without TOPIC: which there are"},
+    {0},
+};
 
 const struct command command_help = {
     .name = "help",
@@ -249,6 +235,7 @@ const struct command command_help = {
     .examples = "hq help task\n"
                 "hq help flow run\n"
                 "hq help exit-codes\n",
+    .options = options,
     .max_args = 2,
     .run = help_run,
     .reads = true,

@@ -15,8 +15,8 @@ int help_show(const struct invocation *invocation, const char *name);
 /* Appends the overview: every command by group. */
 void help_overview(const struct invocation *invocation, struct buf *out);
 
-/* Appends a command's `details` in paragraphs of at most 80 columns: lines of one go on in each other
- * up to a sentence's end; those that begin with a blank stay as they are. */
+/* Appends a command's `details` in paragraphs of at most 80 columns: lines of one go on in each
+ * other up to a sentence's end; those that begin with a blank stay as they are. */
 void help_put_details(struct buf *out, const char *text);
 
 /* The table as a document: "items" (every command with its options) and "globals". New reference.
