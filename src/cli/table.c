@@ -63,6 +63,7 @@ const struct command *const command_table[] = {
     &command_config_path,
     &command_config_schema,
     &command_doctor,
+    &command_bugreport,
     &command_service_print,
     &command_service_install,
     &command_service_uninstall,

@@ -35,6 +35,7 @@ struct doctor_finding {
     const char *target; /* what it does it to: a path, mostly */
     enum doctor_mending mending;
     const char *trouble;
+    bool quotes; /* `seen` may repeat what people or models wrote */
 };
 
 struct doctor_hub; /* the line to the hub; private to the room */

@@ -77,6 +77,7 @@ static bool tell_item(struct doctor *doctor, const json_t *item, int64_t now)
               json_get_text(item, "title", ""), expires ? "expires in" : "has waited for",
               check_age(doctor, expires ? until - now : now - since));
     finding->subject = arena_strdup(doctor->arena, id);
+    finding->quotes = true;
     found_fix(doctor, finding, "%s inbox show %s", doctor->hq, id);
     return true;
 }
@@ -111,6 +112,7 @@ static void tell_effect(struct doctor *doctor, const json_t *effect)
               json_get_text(effect, "destination", "?"), json_get_text(effect, "state", "?"),
               json_get_text(effect, "reason", "no reason given"));
     finding->subject = arena_strdup(doctor->arena, id);
+    finding->quotes = true;
     if (task)
         found_fix(
             doctor, finding,

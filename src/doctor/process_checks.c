@@ -105,6 +105,19 @@ static void tell_down(const struct agents *agents, const char *agent, const char
         found_fix(doctor, finding, "%s up -d", doctor->hq);
 }
 
+/* Its last failures are in the words of whoever failed. */
+static void tell_breaker(const struct agents *agents, const char *agent, const char *id,
+                         const json_t *breaker)
+{
+    struct doctor *doctor = agents->doctor;
+    struct doctor_finding *finding =
+        found(doctor, DOCTOR_WARN, id, "its breaker is open until %s: %s",
+              json_get_text(breaker, "until", "?"),
+              json_get_text(breaker, "reason", "its work failed too often"));
+    finding->quotes = true;
+    found_fix(doctor, finding, "%s task list --agent %s --state failed", doctor->hq, agent);
+}
+
 /* Its process lives; what does the hub know of it? */
 static void tell_alive(const struct agents *agents, const char *agent, const char *id,
                        const json_t *known)
@@ -113,11 +126,7 @@ static void tell_alive(const struct agents *agents, const char *agent, const cha
     const json_t *breaker = json_object_get(known, "breaker");
     int64_t seen_ms = json_get_int(known, "seen_ms", -1);
     if (json_get_bool(breaker, "open", false))
-        found_fix(doctor,
-                  found(doctor, DOCTOR_WARN, id, "its breaker is open until %s: %s",
-                        json_get_text(breaker, "until", "?"),
-                        json_get_text(breaker, "reason", "its work failed too often")),
-                  "%s task list --agent %s --state failed", doctor->hq, agent);
+        tell_breaker(agents, agent, id, breaker);
     else if (known && seen_ms < 0)
         found_fix(doctor,
                   found(doctor, DOCTOR_WARN, id, "runs, but the hub has not heard of it yet"),
