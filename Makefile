@@ -25,10 +25,13 @@ chaos:
 bench:
 	@scripts/bench.sh
 
+proof:
+	@scripts/proof.sh $(PARTS)
+
 fuzz:
 	@scripts/fuzz.sh
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized crash chaos bench fuzz clean
+.PHONY: all run test test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized crash chaos bench proof fuzz clean

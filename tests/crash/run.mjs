@@ -1,8 +1,8 @@
 // The crash-point runner: records every numbered point that a scenario passes (base/crash.h), then
 // runs the scenario once per point with a SIGKILL there, and looks whether anything was lost,
 // doubled, repeated or left behind.
-// usage: run.mjs [--all] [--scenario NAME] [--only REGEX] [--pairs N] [--slots N] [--seconds N]
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+// usage: run.mjs [--all] [--scenario NAME] [--only REGEX] [--pairs N] [--slots N] [--seconds N] [--keep FILE.json]
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({ options: {
   only: { type: 'string', default: '' },
   pairs: { type: 'string', default: '0' }, // random pairs of points in one run
   slots: { type: 'string', default: '3' },
+  keep: { type: 'string' }, // what became of each point, for the page of proofs
   seconds: { type: 'string', default: '60' }, // how long the short form starts new runs
 } });
 const scenarios = [firstLight, teamwork, workflow].filter(({ name }) => name.includes(options.scenario));
@@ -61,6 +62,7 @@ function pairsOf(points, count) {
 }
 
 let passed = 0, failed = 0;
+const fates = [];
 
 // All points of one scenario, several at once.
 async function runAll(scenario, seconds) {
@@ -85,8 +87,10 @@ async function runAll(scenario, seconds) {
         if (!result.fired) missed++; // another order of events: the point was not passed this time
         good++;
         unknown += result.unknown;
+        fates.push({ scenario: scenario.name, point, ok: true, fired: result.fired, unknown: result.unknown });
       } catch (error) {
         bad++;
+        fates.push({ scenario: scenario.name, point, ok: false });
         console.log(`FAILED ${scenario.name} at ${point}\n${error.stack.split('\n').slice(0, 40).join('\n')}`);
       }
     }
@@ -101,5 +105,6 @@ async function runAll(scenario, seconds) {
 }
 
 for (const scenario of scenarios) await runAll(scenario, Number(options.seconds) / scenarios.length);
+if (options.keep) writeFileSync(options.keep, JSON.stringify(fates));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed || !passed ? 1 : 0;
