@@ -30,7 +30,7 @@ enum http_verdict api_runs_list(void *ctx, struct http_request *request,
     json_t *items = json_array(), *answer = json_pack("{s:o}", "items", items);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(items, run_view_row(hub, &runs[i], false, &request->arena, &err));
-    if (count == limit && count > 0)
+    if (count >= limit && count > 0)
         json_object_set_new(answer, "next", json_integer(runs[count - 1].created_at));
     api_set_now(hub, answer);
     return http_json(request, response, 200, answer);

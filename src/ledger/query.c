@@ -4,8 +4,10 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "ledger/column.h"
 #include "ledger/commit.h"
 #include "ledger/ledger.h"
+#include "ledger/schema.h"
 #include "ledger/store.h"
 #include "ledger/tx.h"
 
@@ -369,6 +371,40 @@ static struct scan scan_work(struct arena *arena, enum ledger_list list, const c
     }
 }
 
+/* Lists whose cursor is a time: a page of them ends only between two times. One that ended inside a
+ * millisecond would have the next one skip what else came in it. */
+static bool is_by_time(enum ledger_list list)
+{
+    return list == LIST_RUNS || list == LIST_JOBS || list == LIST_APPROVALS ||
+           list == LIST_EFFECTS_BY_STATE;
+}
+
+/* Gives the page all rows of the time at which it ends. */
+static int round_up(struct ledger *ledger, const struct scan *scan, struct arena *arena,
+                    void **rows, size_t *count, struct err *err)
+{
+    const struct field *columns[SCHEMA_ORDER];
+    schema_order(scan->record, scan->index, columns);
+    const struct field *time = columns[scan->eq_count];
+    size_t size = scan->record->size, same;
+    void *found;
+    struct scan rest = *scan;
+    char *page = *rows;
+    rest.has_low = rest.has_high = true;
+    rest.low = rest.high = column_get(time, page + (*count - 1) * size);
+    rest.max = 0;
+    if (read_scan(ledger, &rest, arena, &found, &same, err) < 0)
+        return -1;
+    while (*count && column_get(time, page + (*count - 1) * size).number == rest.low.number)
+        (*count)--;
+    char *whole = arena_alloc(arena, (*count + same + 1) * size);
+    memcpy(whole, page, *count * size);
+    memcpy(whole + *count * size, found, same * size);
+    *rows = whole;
+    *count += same;
+    return 0;
+}
+
 int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, const char *b,
                  int64_t cursor, size_t max, struct arena *arena, void **rows, size_t *count,
                  struct err *err)
@@ -388,7 +424,10 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
     if (!scan.record)
         return err_set(err, "bad_list", "There is no list %d.", (int)list);
     scan.max = max;
-    return read_scan(ledger, &scan, arena, rows, count, err);
+    int rc = read_scan(ledger, &scan, arena, rows, count, err);
+    if (rc == 0 && *count == max && is_by_time(list))
+        rc = round_up(ledger, &scan, arena, rows, count, err);
+    return rc;
 }
 
 int ledger_count_runs(struct ledger *ledger, const char *state, int64_t *count, struct err *err)

@@ -404,6 +404,29 @@ static void lists_of_runs(void **state)
     assert_int_equal(count, 2);
 }
 
+/* Whoever goes from page to page sees each run once, however many began in one millisecond. */
+static void pages_of_runs_skip_none(void **state)
+{
+    struct ledger_case *c = *state;
+    void *rows;
+    size_t count, seen = 0, pages = 0;
+    int64_t cursor = 0;
+    run_define(c);
+    for (int i = 1; i <= 12; i++) {
+        run_start(c, arena_printf(&c->arena, "t-%d", i));
+        if (i == 2 || i == 9)
+            case_pass(c, 10);
+    }
+    do {
+        ledger_query(c->ledger, LIST_RUNS, NULL, NULL, cursor, 2, &c->arena, &rows, &count,
+                     &c->err);
+        if (count)
+            cursor = ((struct run *)rows)[count - 1].created_at;
+        seen += count;
+    } while (count >= 2 && ++pages < 12);
+    assert_int_equal(seen, 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +434,7 @@ int main(void)
         CASE(the_same_start_is_the_same_run),
         CASE(a_run_needs_its_definition),
         CASE(only_decisions_give_steps),
+        CASE(pages_of_runs_skip_none),
         CASE(a_decision_gives_work),
         CASE(a_run_ends_as_decided),
         CASE(failed_and_rejected_runs_fail_their_task),
