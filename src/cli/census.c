@@ -10,11 +10,13 @@
 #include "base/time.h"
 #include "cli/board.h"
 #include "cli/census.h"
+#include "cli/service.h"
 #include "cli/task_text.h"
 #include "client/hub_client.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "net/fetch.h"
+#include "service/systemd.h"
 #include "supervise/control.h"
 #include "supervise/life.h"
 #include "supervise/runfiles.h"
@@ -325,18 +327,49 @@ static json_t *document(struct census *census)
     return out;
 }
 
+/* Whether systemd holds, starts or ends somebody: then there is something to see. */
+static bool is_minded(const json_t *board)
+{
+    static const char *const quiet[] = {"down", "stopped", NULL};
+    size_t i;
+    const json_t *child;
+    json_array_foreach (json_object_get(board, "children"), i, child)
+        if (!str_in(json_get_text(child, "state", "down"), quiet))
+            return true;
+    return false;
+}
+
+static void tell_manager(const struct service *service, json_t *out)
+{
+    struct arena arena = {0};
+    json_t *supervisor = json_object_get(out, "supervisor");
+    json_set_text(supervisor, "kind", "systemd");
+    json_set_text(supervisor, "scope", service_scope_name(service->scope));
+    json_set_text(supervisor, "unit", service_target(service, &arena));
+    arena_fini(&arena);
+}
+
 json_t *census_take(const struct invocation *invocation, const struct config *config)
 {
     struct census census = {.arena = invocation->arena, .config = config};
     json_t *out = NULL;
     census.has_supervisor = control_look(config, "supervisor", &census.supervisor);
     census.has_hub = control_look(config, "hub", &census.hub);
+    struct service service;
+    struct err ignored;
+    bool managed =
+        !census.has_supervisor && service_is_managed(config, &service, invocation->arena);
     if (census.has_supervisor)
         census.board = runfile_board_get(config);
+    else if (managed)
+        census.board = systemd_board(&service, invocation->arena, &ignored);
     if (census.has_hub)
         census.answer = ask_hub(config, invocation->arena, &census.why);
     out = document(&census);
-    if (!census.has_supervisor && !census.has_hub && census.alive == 0) {
+    if (managed)
+        tell_manager(&service, out);
+    if (!census.has_supervisor && !census.has_hub && census.alive == 0 &&
+        !is_minded(census.board)) {
         json_decref(out);
         out = NULL;
     }

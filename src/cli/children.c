@@ -3,7 +3,9 @@
 #include "base/str.h"
 #include "cli/board.h"
 #include "cli/company.h"
+#include "cli/managed.h"
 #include "cli/output.h"
+#include "cli/service.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "supervise/child.h"
@@ -46,6 +48,10 @@ static int not_running(const struct invocation *invocation, const struct config 
     err_hint(&err, "start it: hq -C %s up -d", config->dir);
     return output_fail(invocation, COMMAND_NOT_RUNNING, &err);
 }
+
+/* The same verbs where systemd keeps the company. */
+typedef int managed_verb(const struct invocation *invocation, const struct service *service,
+                         const char *const *names, int64_t ms);
 
 /* What a verb writes for one agent. */
 typedef int wish(const struct config *config, const char *name, struct err *err);
@@ -110,30 +116,51 @@ static int change_named(const struct invocation *invocation, const struct config
     return code == COMMAND_OK ? board_wait_state(invocation, config, names, state, patience) : code;
 }
 
-static int change(const struct invocation *invocation, wish *make, const char *state)
+static bool is_managed(const struct invocation *invocation, const struct config *config,
+                       struct service *service)
 {
+    return !control_look(config, "supervisor", NULL) &&
+           service_is_managed(config, service, invocation->arena);
+}
+
+/* A verb, both ways. */
+struct verb {
+    wish *make;
+    const char *state;
+    managed_verb *managed;
+};
+
+static int change(const struct invocation *invocation, const struct verb *verb)
+{
+    struct service service;
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
     const char *const *names = agents_named(invocation, config);
-    int code = names ? change_named(invocation, config, names, make, state) : COMMAND_USAGE;
+    int code = COMMAND_USAGE;
+    if (names && is_managed(invocation, config, &service))
+        code =
+            verb->managed(invocation, &service, names,
+                          invocation->timeout_ms >= 0 ? invocation->timeout_ms : CHILDREN_WAIT_MS);
+    else if (names)
+        code = change_named(invocation, config, names, verb->make, verb->state);
     config_free(config);
     return code;
 }
 
 static int start_run(const struct invocation *invocation)
 {
-    return change(invocation, wish_start, "ready");
+    return change(invocation, &(struct verb){wish_start, "ready", managed_start});
 }
 
 static int stop_run(const struct invocation *invocation)
 {
-    return change(invocation, wish_stop, "stopped");
+    return change(invocation, &(struct verb){wish_stop, "stopped", managed_stop});
 }
 
 static int restart_run(const struct invocation *invocation)
 {
-    return change(invocation, wish_restart, "ready");
+    return change(invocation, &(struct verb){wish_restart, "ready", managed_restart});
 }
 
 /* The supervisor reads the file again; who changed is restarted. A bad file changes nothing. */
@@ -143,8 +170,11 @@ static int reload_run(const struct invocation *invocation)
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
+    struct service service;
     int code = COMMAND_OK;
-    if (!control_look(config, "supervisor", NULL)) {
+    if (is_managed(invocation, config, &service)) {
+        code = managed_reload(invocation, &service, CHILDREN_WAIT_MS);
+    } else if (!control_look(config, "supervisor", NULL)) {
         code = not_running(invocation, config);
     } else if (runfile_put(config, "supervisor", RUNFILE_RELOAD, "", &err) < 0) {
         code = output_fail(invocation, COMMAND_FAILED, &err);

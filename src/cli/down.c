@@ -7,7 +7,9 @@
 #include "base/str.h"
 #include "cli/company.h"
 #include "cli/down.h"
+#include "cli/managed.h"
 #include "cli/output.h"
+#include "cli/service.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "supervise/child.h"
@@ -83,6 +85,15 @@ static int down_run(const struct invocation *invocation)
     struct config *config = company_open_any(invocation, &is_bad);
     if (!config)
         return COMMAND_USAGE;
+    struct service service;
+    if (!control_look(config, "supervisor", NULL) &&
+        service_is_managed(config, &service, invocation->arena)) {
+        int managed =
+            managed_down(invocation, &service,
+                         invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS);
+        config_free(config);
+        return managed;
+    }
     int64_t patience = invocation->timeout_ms >= 0 ? invocation->timeout_ms : DOWN_PATIENCE_MS;
     int code = down_company(invocation, config, patience, &was_up);
     if (code == COMMAND_OK)

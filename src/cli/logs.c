@@ -11,10 +11,13 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/company.h"
+#include "cli/journal.h"
 #include "cli/logs.h"
 #include "cli/output.h"
+#include "cli/service.h"
 #include "cli/table.h"
 #include "config/config.h"
+#include "supervise/control.h"
 #include "supervise/life.h"
 
 enum { TAIL_BYTES = 1 << 20, LINES_DEFAULT = 50, FOLLOW_MS = 1000 };
@@ -158,15 +161,36 @@ static void follow(struct logs *logs)
         close(watch);
 }
 
+/* Units write to the journal. The names were resolved with the files. */
+static int show_journal(const struct logs *logs, const struct service *service, int64_t lines)
+{
+    struct journal_wish wish = {
+        .lines = lines, .follow = invocation_has(logs->invocation, "follow"), .print = print_line};
+    const char **names = arena_alloc(logs->invocation->arena, (logs->count + 1) * sizeof(*names));
+    for (size_t i = 0; logs->invocation->arg_count && i < logs->count; i++)
+        names[wish.count++] = logs->files[i].name;
+    wish.names = names;
+    return journal_show(logs->invocation, service, &wish);
+}
+
+static bool is_in_journal(const struct logs *logs, struct service *service)
+{
+    return !control_look(logs->config, "supervisor", NULL) &&
+           service_is_managed(logs->config, service, logs->invocation->arena);
+}
+
 static int show(struct logs *logs)
 {
     struct err err = {0};
+    struct service service;
     int64_t lines;
     if (invocation_number(logs->invocation, "lines", LINES_DEFAULT, &lines, &err) < 0)
         return output_fail(logs->invocation, COMMAND_USAGE, &err);
     int code = choose_files(logs);
     if (code != COMMAND_OK)
         return code;
+    if (is_in_journal(logs, &service))
+        return show_journal(logs, &service, lines);
     bool follows = invocation_has(logs->invocation, "follow");
     if (print_new(logs, (size_t)lines) == 0 && !follows)
         output_note(logs->invocation, "nothing logged yet in %s/logs", logs->config->state);
@@ -195,7 +219,8 @@ const struct command command_logs = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "what the processes wrote, merged by time",
-    .details = "Names: agents, hub, supervisor; none means all.\n",
+    .details = "Names: agents, hub, supervisor; none means all.\n"
+               "Where systemd keeps the company they are read from its journal.\n",
     .examples = "hq logs -f\n"
                 "hq logs auditor -n 200\n",
     .options = logs_options,

@@ -372,11 +372,33 @@ static void put_runner_trouble(struct sheet *sheet, const json_t *runner)
     put_text_line(sheet, line);
 }
 
+/* Whom systemd gave up on: one line brings them back. */
+static void put_manager(struct sheet *sheet, const json_t *census)
+{
+    size_t i;
+    const json_t *agent, *supervisor = json_object_get(census, "supervisor");
+    char line[ROW_MAX], names[ROW_MAX / 2] = "";
+    json_array_foreach (json_object_get(census, "agents"), i, agent) {
+        size_t len = strlen(names);
+        if (str_eq(json_get_text(agent, "supervised", ""), "held"))
+            snprintf(names + len, sizeof(names) - len, " %s", json_get_text(agent, "id", ""));
+    }
+    snprintf(line, sizeof(line), "kept by systemd (%s): %s", json_get_text(supervisor, "scope", ""),
+             json_get_text(supervisor, "unit", ""));
+    put_text_line(sheet, line);
+    snprintf(line, sizeof(line), "held by systemd; once mended: hq start%s", names);
+    if (*names)
+        put_text_line(sheet, line);
+}
+
 static void put_troubles(struct sheet *sheet, const json_t *census)
 {
+    const json_t *supervisor = json_object_get(census, "supervisor");
     put_hub_trouble(sheet, json_object_get(census, "hub"));
     put_runner_trouble(sheet, json_object_get(census, "runner"));
-    if (!json_is_integer(json_object_get(json_object_get(census, "supervisor"), "pid")))
+    if (str_eq(json_get_text(supervisor, "kind", ""), "systemd"))
+        put_manager(sheet, census);
+    else if (!json_is_integer(json_object_get(supervisor, "pid")))
         put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
     if (json_get_bool(census, "config_changed", false))
         put_text_line(sheet, "config changed: hq.yaml has changed since they started; hq reload");

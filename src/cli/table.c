@@ -68,6 +68,7 @@ const struct command *const command_table[] = {
     &command_service_install,
     &command_service_uninstall,
     &command_service_status,
+    &command_link_cluster,
     &command_link_delegate,
     &command_link_orchestrate,
     &command_link_workflow,

@@ -29,7 +29,7 @@ extern const struct command command_model_list, command_model_test;
 extern const struct command command_secret_check, command_secret_list, command_secret_set;
 extern const struct command command_service_install, command_service_print, command_service_status,
     command_service_uninstall;
-extern const struct command command_link_delegate, command_link_orchestrate,
+extern const struct command command_link_cluster, command_link_delegate, command_link_orchestrate,
     command_link_workflow;
 extern const struct command command_help, command_version;
 

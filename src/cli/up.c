@@ -14,7 +14,9 @@
 #include "base/str.h"
 #include "cli/board.h"
 #include "cli/company.h"
+#include "cli/managed.h"
 #include "cli/output.h"
+#include "cli/service.h"
 #include "cli/table.h"
 #include "cli/up.h"
 #include "config/config.h"
@@ -252,13 +254,34 @@ static int run_detached(const struct invocation *invocation, const struct config
     return code;
 }
 
+/* Nothing is held in front: systemd has it. Secrets are looked at where units look. */
+static int up_managed(const struct invocation *invocation, const struct service *service)
+{
+    bool detached = invocation_has(invocation, "detach") && !invocation_has(invocation, "wait");
+    for (size_t i = 0; service->missing[i]; i++)
+        output_note(invocation,
+                    "%s is not in a unit's environment: put it into %s/%s (mode 600), then "
+                    "hq service install",
+                    service->missing[i], service->config->secrets, service->missing[i]);
+    return managed_up(invocation, service, !detached, patience(invocation));
+}
+
 static int up_run(const struct invocation *invocation)
 {
+    struct service service;
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
     bool is_up = control_look(config, "supervisor", NULL);
     bool is_started = invocation_has(invocation, "quiet-supervisor"); /* by one that has looked */
+    if (!is_started && service_is_managed(config, &service, invocation->arena)) {
+        if (is_up)
+            output_note(invocation, "its units are installed, but `hq up` keeps it: hq down, then "
+                                    "hq up, hands it to systemd");
+        int managed = is_up ? already_up(invocation, config) : up_managed(invocation, &service);
+        config_free(config);
+        return managed;
+    }
     bool in_front = !invocation_has(invocation, "detach") && !is_up;
     int code = is_up || is_started ? COMMAND_OK : company_check_secrets(invocation, config);
     if (code != COMMAND_OK) {
@@ -278,7 +301,8 @@ const struct command command_up = {
     .usage = "",
     .summary = "start the company and keep it running",
     .details = "In front, Ctrl-C lets running turns end, a second stops them, a third kills.\n"
-               "When the company is up already, agents that were held are tried again.\n",
+               "When the company is up already, agents that were held are tried again.\n"
+               "Where its units are installed (hq service), systemd starts it and this returns.\n",
     .examples = "hq up\n"
                 "hq -C ~/atomizer up -d --wait\n",
     .options = up_options,
