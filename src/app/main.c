@@ -1,6 +1,7 @@
 /* Where the program starts: the commands of the command line, and the processes that app builds. */
 #include <stddef.h>
 
+#include "app/backup_commands.h"
 #include "app/gateway_process.h"
 #include "app/hub_process.h"
 #include "app/runner_process.h"
@@ -51,15 +52,13 @@ static const struct command guard_command = {
     .run = run_guard,
 };
 
-static const struct command *const plumbing[] = {
-    &hub_command,
-    &gateway_command,
-    &runner_command,
-    &guard_command,
-    NULL,
+static const struct command *const extra[] = {
+    &command_backup_create,  &command_backup_list, &command_backup_verify,
+    &command_backup_restore, &hub_command,         &gateway_command,
+    &runner_command,         &guard_command,       NULL,
 };
 
 int main(int argc, char **argv)
 {
-    return cli_main(argc, argv, plumbing);
+    return cli_main(argc, argv, extra);
 }

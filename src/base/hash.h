@@ -15,6 +15,11 @@ void hash_hex(const void *bytes, size_t len, char hex[HASH_HEX]);
 /* The same of what is left to read of an open file, with how many bytes that were; blocks for the
  * reading. 0, or -1 with errno. */
 int hash_file(int fd, char hex[HASH_HEX], int64_t *len);
+/* SHA-256 of what comes in parts: close writes the hex digits (NULL: forgets them) and frees. */
+struct hash;
+struct hash *hash_open(void);
+void hash_put(struct hash *hash, const void *bytes, size_t len);
+void hash_close(struct hash *hash, char hex[HASH_HEX]);
 void hash_bytes(const void *bytes, size_t len, unsigned char digest[HASH_BYTES]);
 
 /* The first `chars` Crockford base-32 characters (lower case, no i l o u) of the SHA-256 digest;

@@ -111,6 +111,7 @@ enum {
     LIMIT_WRAP_UP_MIN_MS = 1000,         /* … enough to read an answer and to finish */
     LIMIT_WRAP_UP_MAX_MS = 60000,        /* … and no more than one long model call */
     LIMIT_SAME_QUESTION = 2,             /* once, and once more after it ended badly */
+    LIMIT_BACKUP_MANIFEST = 64 << 20,    /* of some 300,000 files; it is read whole */
     LIMIT_THREAD_STACK = 512 * 1024,
 };
 

@@ -29,3 +29,15 @@ const char *figure_count(int64_t count, struct arena *arena)
         return arena_printf(arena, "%.1fk", (double)count / THOUSAND);
     return arena_printf(arena, "%.1fM", (double)count / MILLION);
 }
+
+const char *figure_bytes(int64_t bytes, struct arena *arena)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes / 1000;
+    size_t at = 0;
+    if (bytes < 1000)
+        return arena_printf(arena, "%lld B", (long long)bytes);
+    for (; value >= 999.95 && at + 1 < sizeof(units) / sizeof(units[0]); at++)
+        value /= 1000;
+    return arena_printf(arena, "%.1f %s", value, units[at]);
+}

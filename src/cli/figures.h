@@ -16,4 +16,7 @@ const char *figure_cost(int64_t calls, int64_t micro_usd, int64_t unpriced, stru
 /* "940", "12.3k", "4.1M". */
 const char *figure_count(int64_t count, struct arena *arena);
 
+/* "940 B", "12.3 kB", "4.1 MB", "1.2 GB": powers of 1,000, as disks are sold. */
+const char *figure_bytes(int64_t bytes, struct arena *arena);
+
 #endif

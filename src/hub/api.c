@@ -47,6 +47,7 @@ const struct http_route hub_routes[] = {
     {"GET", "/v1/status", api_status},
     {"GET", "/v1/agents", api_agents},
     {"POST", "/v1/admin/check", api_check},
+    {"POST", "/v1/admin/backup", api_backup},
     {"GET", "/healthz", api_health},
     {"GET", "/readyz", api_health},
     {"GET", "/metrics", api_metrics},

@@ -187,6 +187,7 @@ enum http_verdict api_job_post(void *, struct http_request *, struct http_respon
 enum http_verdict api_status(void *, struct http_request *, struct http_response *);
 enum http_verdict api_agents(void *, struct http_request *, struct http_response *);
 enum http_verdict api_check(void *, struct http_request *, struct http_response *);
+enum http_verdict api_backup(void *, struct http_request *, struct http_response *);
 enum http_verdict api_health(void *, struct http_request *, struct http_response *);
 enum http_verdict api_metrics(void *, struct http_request *, struct http_response *);
 

@@ -310,22 +310,6 @@ enum http_verdict api_agents(void *ctx, struct http_request *request,
     return http_json(request, response, 200, json_pack("{s:o}", "items", items));
 }
 
-enum http_verdict api_check(void *ctx, struct http_request *request, struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct err err;
-    const char **findings;
-    size_t count;
-    if (api_caller(request)->kind != PRINCIPAL_OPERATOR)
-        return api_refuse(request, response, 403, "not_allowed", "only the operator checks");
-    if (ledger_admin(hub->ledger, ADMIN_CHECK, NULL, &request->arena, &findings, &count, &err) < 0)
-        return api_unavailable(request, response, &err);
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_text(findings[i], strlen(findings[i])));
-    return http_json(request, response, 200, json_pack("{s:o}", "findings", list));
-}
-
 enum http_verdict api_health(void *ctx, struct http_request *request,
                              struct http_response *response)
 {

@@ -1,5 +1,4 @@
-/* ADMIN: looks whether what the ledger promises is so, row by row, a page under the lock at a time;
- * copies and tidies the store. */
+/* Looks whether what the ledger promises is so, row by row, a page under the lock at a time. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +21,6 @@
 enum {
     AUDIT_PAGE = 16, /* rows looked at under one lock: well under 5 ms */
     AUDIT_CALLS = LIMIT_TOOL_CALLS_PER_STEP + 2, /* more than one step has */
-    AUDIT_FINDINGS = 200,                        /* enough to see what is wrong */
 };
 
 void audit_finding(struct audit *audit, const char *format, ...)
@@ -516,7 +514,7 @@ static int audit_store(struct audit *audit)
     return rc == STORE_OK ? 0 : -1;
 }
 
-static int audit_run(struct audit *audit)
+int audit_run(struct audit *audit)
 {
     static const struct walk_of walks[] = {
         {&stream_record, check_stream}, {&task_record, check_task},
@@ -528,54 +526,4 @@ static int audit_run(struct audit *audit)
     for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]) && rc == 0; i++)
         rc = audit_walk(audit, &walks[i]);
     return rc;
-}
-
-static int admin_backup(struct ledger *ledger, const char *path, struct err *err)
-{
-    bool more = true;
-    int rc = STORE_OK;
-    while (more && rc == STORE_OK) {
-        turnstile_enter(&ledger->turn);
-        rc = ledger->store->ops->backup(ledger->store, path, &more, err);
-        turnstile_leave(&ledger->turn);
-    }
-    if (rc == STORE_FULL)
-        err_set(err, "disk_full", "No room for a copy at %s.", path);
-    return rc == STORE_OK ? 0 : -1;
-}
-
-static int admin_vacuum(struct ledger *ledger, struct err *err)
-{
-    bool more = true;
-    int rc = STORE_OK;
-    while (more && rc == STORE_OK) {
-        turnstile_enter(&ledger->turn);
-        rc = ledger->store->ops->care(ledger->store, &more, err);
-        turnstile_leave(&ledger->turn);
-    }
-    return rc == STORE_OK ? 0 : -1;
-}
-
-int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,
-                 const char ***findings, size_t *count, struct err *err)
-{
-    struct audit audit = {.ledger = ledger, .arena = arena, .err = err};
-    int rc = 0;
-    *findings = NULL;
-    *count = 0;
-    if (atomic_load(&ledger->broken))
-        return commit_broken(err);
-    switch (what) {
-    case ADMIN_CHECK:
-        audit.findings = arena_alloc(arena, AUDIT_FINDINGS * sizeof(*audit.findings));
-        rc = audit_run(&audit);
-        *findings = audit.findings;
-        *count = audit.count;
-        return rc;
-    case ADMIN_BACKUP:
-        return admin_backup(ledger, path, err);
-    case ADMIN_VACUUM:
-        return admin_vacuum(ledger, err);
-    }
-    return err_set(err, "bad_admin", "There is no such admin operation.");
 }

@@ -15,6 +15,8 @@ struct record;
 struct scan;
 struct task;
 
+enum { AUDIT_FINDINGS = 200 /* enough to see what is wrong */ };
+
 struct audit {
     struct ledger *ledger;
     struct arena *arena;  /* of the findings */
@@ -26,6 +28,9 @@ struct audit {
 
 __attribute__((format(printf, 2, 3))) void audit_finding(struct audit *audit, const char *format,
                                                          ...);
+
+/* The whole check. 0, or -1 where the store cannot be read. */
+int audit_run(struct audit *audit);
 
 /* Return 0, LEDGER_NONE (get) or -1. */
 int audit_get(struct audit *audit, const struct record *record, void *row);

@@ -495,9 +495,9 @@ void ledger_end_wait(struct ledger *ledger);
 
 /* ---- 8. admin ---- */
 
-enum admin { ADMIN_CHECK, ADMIN_BACKUP, ADMIN_VACUUM };
+enum admin { ADMIN_CHECK, ADMIN_CHECK_BLOBS, ADMIN_BACKUP, ADMIN_VACUUM };
 
-/* CHECK: integrity of the store, hash chains, lanes, counters: *findings (arena) is an array of
+/* CHECK_BLOBS: reads every blob, a whole one at a time: for copies. CHECK: integrity of the store, hash chains, lanes, counters: *findings (arena) is an array of
  * sentences, empty when clean. BACKUP: writes a consistent copy to `path`. Sliced: nothing holds
  * the store longer than 5 ms at a time. */
 int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,

@@ -48,6 +48,12 @@ struct store {
     const struct store_ops *ops;
 };
 
+struct store_blob {
+    char hex[65];
+    int64_t size;
+    int64_t put_at; /* wall ms: the last put, give or take half a day */
+};
+
 /* All return STORE_OK, STORE_NONE (get: no such row), STORE_FULL (*err says so too), or -1 with
  * *err (I/O: the caller rolls back). Rows and texts read lie in the arena. STORE_FULL has rolled
  * back the whole transaction already; rollback without a transaction does nothing. Writes outside a
@@ -75,10 +81,16 @@ struct store_ops {
     int (*blob_put)(struct store *, const char *hex, const void *bytes, size_t len, struct err *);
     int (*blob_get)(struct store *, const char *hex, struct arena *, char **bytes, size_t *len,
                     struct err *);
+    /* What is kept: up to `max` blobs behind `after` (NULL: from the first), by name. */
+    int (*blob_list)(struct store *, const char *after, size_t max, struct arena *,
+                     struct store_blob **blobs, size_t *count, struct err *);
+    /* Outside a transaction, durable on return. STORE_OK also where there is none. */
+    int (*blob_del)(struct store *, const char *hex, struct err *);
     /* One slice (≤ 5 ms) of background care: incremental vacuum, checkpoint; *more: call again. */
     int (*care)(struct store *, bool *more, struct err *);
     /* One slice of a consistent copy to `path` (which must not exist); call again with the same
-     * path while *more, writes in between are copied too. Big blobs go to `path`.blobs/. */
+     * path while *more, writes in between are copied too. Big blobs go to `path`.blobs/. Not synced:
+     * that takes long, and is the caller's. */
     int (*backup)(struct store *, const char *path, bool *more, struct err *);
     int (*check)(struct store *, struct arena *, struct store_check *, struct err *);
     /* After STORE_FULL: gives the reserve file's space back, so that finish and cancel still

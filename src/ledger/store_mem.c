@@ -1,6 +1,7 @@
 /* The store as a test double: rows copied into maps, walks by sorting, an undo log for
  * transactions, and faults on order. Simple before fast. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "ledger/column.h"
 #include "ledger/schema.h"
 #include "ledger/store.h"
@@ -17,6 +19,7 @@ enum { FAULT_KINDS = FAULT_READ_IO + 1 };
 
 struct mem_blob {
     size_t len;
+    int64_t put_at;
     char bytes[];
 };
 
@@ -369,6 +372,7 @@ static int mem_blob_put(struct store *store, const char *hex, const void *bytes,
         return STORE_OK;
     struct mem_blob *blob = mem_alloc(sizeof(*blob) + len + 1);
     blob->len = len;
+    blob->put_at = time_wall_ms();
     if (len)
         memcpy(blob->bytes, bytes, len);
     change(mem, &mem->blobs, mem_strdup(hex), blob);
@@ -386,6 +390,39 @@ static int mem_blob_get(struct store *store, const char *hex, struct arena *aren
         return STORE_NONE;
     *bytes = arena_memdup(arena, blob->bytes, blob->len);
     *len = blob->len;
+    return STORE_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct store_blob *)a)->hex, ((const struct store_blob *)b)->hex);
+}
+
+static int mem_blob_list(struct store *store, const char *after, size_t max, struct arena *arena,
+                         struct store_blob **blobs, size_t *count, struct err *err)
+{
+    struct store_mem *mem = mem_of(store);
+    const char *key;
+    void *value;
+    *count = 0;
+    *blobs = arena_alloc(arena, (mem->blobs.count + 1) * sizeof(**blobs));
+    for (size_t at = 0; map_next(&mem->blobs, &at, &key, &value);) {
+        const struct mem_blob *blob = value;
+        if (!blob || (after && strcmp(key, after) <= 0))
+            continue;
+        struct store_blob *out = &(*blobs)[(*count)++];
+        snprintf(out->hex, sizeof(out->hex), "%s", key);
+        out->size = (int64_t)blob->len;
+        out->put_at = blob->put_at;
+    }
+    qsort(*blobs, *count, sizeof(**blobs), by_name);
+    *count = *count < max ? *count : max;
+    return STORE_OK;
+}
+
+static int mem_blob_del(struct store *store, const char *hex, struct err *err)
+{
+    free(map_take(&mem_of(store)->blobs, hex));
     return STORE_OK;
 }
 
@@ -442,6 +479,8 @@ static const struct store_ops mem_ops = {
     .count = mem_count,
     .blob_put = mem_blob_put,
     .blob_get = mem_blob_get,
+    .blob_list = mem_blob_list,
+    .blob_del = mem_blob_del,
     .care = mem_care,
     .backup = mem_backup,
     .check = mem_check,

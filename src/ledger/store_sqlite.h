@@ -119,6 +119,10 @@ int sqlite_blob_put(struct store *, const char *hex, const void *bytes, size_t l
 int sqlite_blob_get(struct store *, const char *hex, struct arena *, char **bytes, size_t *len,
                     struct err *);
 
+int sqlite_blob_list(struct store *, const char *after, size_t max, struct arena *,
+                     struct store_blob **blobs, size_t *count, struct err *);
+int sqlite_blob_del(struct store *, const char *hex, struct err *);
+
 /* Makes DIR/blobs and removes what a crash left half written. */
 int sqlite_blob_prepare(struct store_sqlite *sqlite, struct err *err);
 

@@ -164,6 +164,8 @@ static int put_new(struct store_sqlite *sqlite, const char *hex, const void *byt
     return result == STORE_OK ? insert(sqlite, hex, NULL, len, err) : result;
 }
 
+static int touch(struct store_sqlite *sqlite, const char *hex, struct err *err);
+
 int sqlite_blob_put(struct store *store, const char *hex, const void *bytes, size_t len,
                     struct err *err)
 {
@@ -175,7 +177,7 @@ int sqlite_blob_put(struct store *store, const char *hex, const void *bytes, siz
     int result = find(sqlite, hex, &found, err);
     sqlite3_finalize(found);
     if (result != STORE_NONE)
-        return result;
+        return result == STORE_OK ? touch(sqlite, hex, err) : result;
     if (!sqlite3_get_autocommit(sqlite->db))
         return put_new(sqlite, hex, bytes, len, err);
     if ((result = sqlite_begin(store, err)) != STORE_OK)
@@ -217,6 +219,69 @@ int sqlite_blob_get(struct store *store, const char *hex, struct arena *arena, c
 out:
     sqlite3_finalize(found);
     return result;
+}
+
+int sqlite_blob_list(struct store *store, const char *after, size_t max, struct arena *arena,
+                     struct store_blob **blobs, size_t *count, struct err *err)
+{
+    struct store_sqlite *sqlite = sqlite_of(store);
+    sqlite3_stmt *row = NULL;
+    *count = 0;
+    *blobs = arena_alloc(arena, max * sizeof(**blobs));
+    int rc = sqlite3_prepare_v2(sqlite->db,
+                                "SELECT sha256, size, created_at FROM \"blob\" WHERE sha256>? "
+                                "ORDER BY sha256 LIMIT ?",
+                                -1, &row, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(row, 1, after ? after : "", -1, SQLITE_STATIC);
+        sqlite3_bind_int64(row, 2, (int64_t)max);
+        rc = sqlite3_step(row);
+    }
+    for (; rc == SQLITE_ROW && *count < max; rc = sqlite3_step(row)) {
+        struct store_blob *blob = &(*blobs)[(*count)++];
+        snprintf(blob->hex, sizeof(blob->hex), "%s", (const char *)sqlite3_column_text(row, 0));
+        blob->size = sqlite3_column_int64(row, 1);
+        blob->put_at = sqlite3_column_int64(row, 2);
+    }
+    int result = sqlite_result(sqlite, rc, "listing blobs", err);
+    sqlite3_finalize(row);
+    return result;
+}
+
+static int run_on(struct store_sqlite *sqlite, const char *sql, const char *hex, int64_t number,
+                  struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(sqlite->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, hex, -1, SQLITE_STATIC);
+        if (sqlite3_bind_parameter_count(statement) > 1)
+            sqlite3_bind_int64(statement, 2, number);
+        rc = sqlite3_step(statement);
+    }
+    int result = sqlite_result(sqlite, rc, "changing a blob", err);
+    sqlite3_finalize(statement);
+    return result;
+}
+
+/* The row goes first: a row never names what is not there. */
+int sqlite_blob_del(struct store *store, const char *hex, struct err *err)
+{
+    struct store_sqlite *sqlite = sqlite_of(store);
+    struct blob_paths paths = paths_of(hex);
+    int result = run_on(sqlite, "DELETE FROM \"blob\" WHERE sha256=?", hex, 0, err);
+    crash_point("ledger.blob.deleted");
+    if (result == STORE_OK)
+        unlinkat(sqlite->dir_fd, paths.file, 0);
+    return result;
+}
+
+/* So that what is put again now is not removed for its age before anything names it. */
+static int touch(struct store_sqlite *sqlite, const char *hex, struct err *err)
+{
+    static const char sql[] = "UPDATE \"blob\" SET created_at=max(created_at,?2) WHERE sha256=?1 "
+                              "AND created_at<?2-43200000";
+    return run_on(sqlite, sql, hex, time_wall_ms(), err);
 }
 
 static int clear_temporary(struct store_sqlite *sqlite)

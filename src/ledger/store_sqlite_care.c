@@ -181,8 +181,6 @@ static int backup_pages(struct store_sqlite *sqlite, struct err *err)
     sqlite->copy.db = NULL;
     if (rc != SQLITE_OK || closed != SQLITE_OK)
         result = err_set(err, "backup_failed", "cannot copy to %s: %s", part, sqlite3_errstr(rc));
-    else if (fsync_path(part, O_RDWR) < 0)
-        result = err_errno(err, "backup_failed", "cannot make %s durable", part);
 out:
     arena_fini(&arena);
     return result;
