@@ -52,6 +52,8 @@ const struct command *const command_table[] = {
     &command_usage,
     &command_agent_list,
     &command_agent_show,
+    &command_agent_add,
+    &command_agent_rm,
     &command_agent_test,
     &command_model_list,
     &command_model_test,

@@ -24,7 +24,8 @@ extern const struct command command_flow_cancel, command_flow_retry, command_flo
 extern const struct command command_job_done, command_job_list, command_job_show, command_job_watch;
 extern const struct command command_flow_replay, command_flow_test;
 extern const struct command command_usage;
-extern const struct command command_agent_list, command_agent_show, command_agent_test;
+extern const struct command command_agent_add, command_agent_list, command_agent_rm,
+    command_agent_show, command_agent_test;
 extern const struct command command_model_list, command_model_test;
 extern const struct command command_secret_check, command_secret_list, command_secret_set;
 extern const struct command command_service_install, command_service_print, command_service_status,

@@ -118,14 +118,19 @@ static int make_secrets(const char *dir, struct err *err)
     return rc;
 }
 
-int company_folder_write(const char *dir, const struct company_files *files, struct err *err)
+int company_files_write(const char *dir, const struct company_files *files, struct err *err)
 {
-    if (folder_make(dir, err) < 0 || make_secrets(dir, err) < 0)
+    if (folder_make(dir, err) < 0)
         return -1;
     for (size_t i = 0; i < files->count; i++)
         if (files->items[i].state == COMPANY_FILE_NEW && write_file(dir, &files->items[i], err) < 0)
             return -1;
     return folder_sync(dir, err);
+}
+
+int company_folder_write(const char *dir, const struct company_files *files, struct err *err)
+{
+    return make_secrets(dir, err) < 0 ? -1 : company_files_write(dir, files, err);
 }
 
 /* The text of the template for one agent with its name in the place of "Assistant". */
@@ -143,17 +148,16 @@ static const char *renamed(const char *text, const char *name, struct arena *are
     return result;
 }
 
-struct company_files company_workspace_plan(const char *dir, const char *folder, const char *name,
+struct company_files company_workspace_plan(const char *workspace, const char *name,
                                             struct arena *arena)
 {
     static const char from[] = "workspaces/assistant/";
-    struct planning plan = begin(dir, arena);
+    struct planning plan = begin(workspace, arena);
     for (const struct template_file *file = template_find("solo")->files; file->path; file++) {
         if (!str_starts(file->path, from))
             continue;
         const char *text = renamed(file->bytes, name, arena);
-        add(&plan, arena_printf(arena, "%s/%s", folder, file->path + strlen(from)), text,
-            strlen(text));
+        add(&plan, file->path + strlen(from), text, strlen(text));
     }
     return plan.files;
 }

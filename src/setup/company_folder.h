@@ -39,9 +39,12 @@ struct company_files company_folder_plan(const char *dir, const struct company_c
  * -1 with *err. Blocks. */
 int company_folder_write(const char *dir, const struct company_files *files, struct err *err);
 
-/* The files of a new agent's workspace, below `folder` (relative to `dir`), for an agent of that
- * name; compared with what is there. */
-struct company_files company_workspace_plan(const char *dir, const char *folder, const char *name,
+/* The files of a new agent's workspace (a folder, absolute), for an agent of that name; compared
+ * with what is there. */
+struct company_files company_workspace_plan(const char *workspace, const char *name,
                                             struct arena *arena);
+
+/* Writes the new ones below `dir` only. 0, or -1 with *err. Blocks. */
+int company_files_write(const char *dir, const struct company_files *files, struct err *err);
 
 #endif

@@ -21,15 +21,16 @@ static bool looks_plain(const char *text)
     return text[len - 1] != ' ';
 }
 
-/* "true", "null" and the like are words of YAML's own. */
+/* "true", "null" and the like are words of YAML's own; "yes" and its kin were until YAML 1.2. */
 static bool reads_as_text(const char *text)
 {
+    static const char *const old[] = {"y", "n", "yes", "no", "on", "off", NULL};
     struct arena scratch = {0};
     struct findings findings;
     findings_init(&findings, &scratch);
     struct yaml_document *document = yaml_read(text, strlen(text), &scratch, &findings);
-    bool same = findings.errors == 0 && json_is_string(document->root) &&
-                str_eq(json_string_value(document->root), text);
+    bool same = findings.errors == 0 && !str_in(str_lower(&scratch, text), old) &&
+                json_is_string(document->root) && str_eq(json_string_value(document->root), text);
     yaml_close(document);
     arena_fini(&scratch);
     return same;
