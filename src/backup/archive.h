@@ -2,7 +2,7 @@
  *
  * A tar of: hq-backup.txt (what it is, for people and for telling foreign files), the members, then
  * hq-backup.json (the manifest) and hq-backup.sha256 (its digest), so that every byte is accounted
- * for: headers are what tar_put() writes, contents have hashes, the rest is zeros. */
+ * for: headers are what ustar_put() writes, contents have hashes, the rest is zeros. */
 #ifndef HQ_BACKUP_ARCHIVE_H
 #define HQ_BACKUP_ARCHIVE_H
 

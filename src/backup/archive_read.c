@@ -24,7 +24,7 @@ struct reading {
     const struct backup_progress *progress;
     unsigned char *chunk; /* BACKUP_CHUNK bytes */
     int64_t at;
-    struct tar_entry entry; /* whose content is read */
+    struct ustar_entry entry; /* whose content is read */
     struct backup_members seen;
     char manifest_sha[HASH_HEX];
     struct err *err;
@@ -115,31 +115,31 @@ enum { HEADER_END = 1 /* the zeros behind the last member */ };
 
 static int read_header(struct reading *r)
 {
-    unsigned char header[TAR_HEADER];
-    static const unsigned char zeros[TAR_BLOCK];
+    unsigned char header[USTAR_HEADER];
+    static const unsigned char zeros[USTAR_BLOCK];
     int64_t at = r->at;
-    ssize_t got = fill(r, header, TAR_BLOCK);
+    ssize_t got = fill(r, header, USTAR_BLOCK);
     if (got < 0)
         return -1;
-    if (at == 0 && (got < TAR_BLOCK || tar_header_size(header) == 0))
+    if (at == 0 && (got < USTAR_BLOCK || ustar_header_size(header) == 0))
         return foreign(r, header, (size_t)got);
-    if (got < TAR_BLOCK)
+    if (got < USTAR_BLOCK)
         return truncated(r,
                          "behind %s, at byte %lld: the manifest that ends every backup is missing",
                          before(r), (long long)(at + got));
-    if (memcmp(header, zeros, TAR_BLOCK) == 0)
+    if (memcmp(header, zeros, USTAR_BLOCK) == 0)
         return HEADER_END;
-    size_t size = tar_header_size(header);
-    if (size > TAR_BLOCK) {
-        got = fill(r, header + TAR_BLOCK, size - TAR_BLOCK);
+    size_t size = ustar_header_size(header);
+    if (size > USTAR_BLOCK) {
+        got = fill(r, header + USTAR_BLOCK, size - USTAR_BLOCK);
         if (got < 0)
             return -1;
-        if ((size_t)got < size - TAR_BLOCK)
+        if ((size_t)got < size - USTAR_BLOCK)
             return truncated(r, "in the header behind %s, at byte %lld", before(r),
                              (long long)r->at);
     }
-    struct tar_entry entry;
-    if (size == 0 || !tar_get(header, size, &entry))
+    struct ustar_entry entry;
+    if (size == 0 || !ustar_get(header, size, &entry))
         return damaged(r, "the header behind %s, at byte %lld of the file, is not as hq writes it",
                        before(r), (long long)at);
     r->entry = entry;
@@ -148,8 +148,8 @@ static int read_header(struct reading *r)
 
 static int read_padding(struct reading *r)
 {
-    unsigned char bytes[TAR_BLOCK] = {0};
-    size_t len = tar_padding(r->entry.size);
+    unsigned char bytes[USTAR_BLOCK] = {0};
+    size_t len = ustar_padding(r->entry.size);
     int64_t at = r->at;
     ssize_t got = fill(r, bytes, len);
     if (got < 0)
@@ -356,7 +356,7 @@ static int read_manifest(struct reading *r, struct buf *text)
 /* Two blocks of zeros, and nothing behind them. */
 static int read_end(struct reading *r)
 {
-    unsigned char block[TAR_BLOCK] = {0};
+    unsigned char block[USTAR_BLOCK] = {0};
     int rc = read_header(r);
     if (rc == 0)
         return damaged(r, "%s stands behind the manifest, at byte %lld", before(r),
@@ -364,12 +364,12 @@ static int read_end(struct reading *r)
     if (rc != HEADER_END)
         return rc;
     int64_t at = r->at;
-    ssize_t got = fill(r, block, TAR_BLOCK);
+    ssize_t got = fill(r, block, USTAR_BLOCK);
     if (got < 0)
         return -1;
-    if (got < TAR_BLOCK)
+    if (got < USTAR_BLOCK)
         return truncated(r, "in its last block, at byte %lld", (long long)r->at);
-    for (size_t i = 0; i < TAR_BLOCK; i++)
+    for (size_t i = 0; i < USTAR_BLOCK; i++)
         if (block[i])
             return damaged(r, "at byte %lld of the file, in its last block, there is something",
                            (long long)(at + (int64_t)i));
@@ -425,8 +425,8 @@ int archive_check(int fd, const char *name, const struct backup_progress *progre
 /* The seal has one size, so its header stands at one place. */
 static int look_at_end(struct reading *r)
 {
-    r->at = r->archive->size - TAR_END - 2 * TAR_BLOCK;
-    if (r->at < 0 || r->at % TAR_BLOCK != 0 || read_header(r) != 0 ||
+    r->at = r->archive->size - USTAR_END - 2 * USTAR_BLOCK;
+    if (r->at < 0 || r->at % USTAR_BLOCK != 0 || read_header(r) != 0 ||
         !str_eq(r->entry.path, BACKUP_SEAL))
         return truncated(r, "too early, or was changed: what ends every backup is not there");
     return 0;

@@ -47,13 +47,13 @@ static int put(struct archive_writer *writer, const void *bytes, size_t len, str
 
 static int put_zeros(struct archive_writer *writer, size_t len, struct err *err)
 {
-    static const unsigned char zeros[TAR_END];
+    static const unsigned char zeros[USTAR_END];
     return len ? put(writer, zeros, len, err) : 0;
 }
 
-static struct tar_entry entry_of(const struct backup_member *member)
+static struct ustar_entry entry_of(const struct backup_member *member)
 {
-    struct tar_entry entry = {
+    struct ustar_entry entry = {
         .size = member->size, .mtime = member->mtime, .executable = member->executable};
     snprintf(entry.path, sizeof(entry.path), "%s", member->path);
     return entry;
@@ -63,20 +63,20 @@ static struct tar_entry entry_of(const struct backup_member *member)
 static int skip_header(struct archive_writer *writer, const struct backup_member *member,
                        struct err *err)
 {
-    unsigned char header[TAR_HEADER];
-    struct tar_entry entry = entry_of(member);
-    return put_zeros(writer, tar_put(&entry, header), err);
+    unsigned char header[USTAR_HEADER];
+    struct ustar_entry entry = entry_of(member);
+    return put_zeros(writer, ustar_put(&entry, header), err);
 }
 
 static int put_header(struct archive_writer *writer, const struct backup_member *member, int64_t at,
                       struct err *err)
 {
-    unsigned char header[TAR_HEADER];
-    struct tar_entry entry = entry_of(member);
-    size_t size = tar_put(&entry, header);
+    unsigned char header[USTAR_HEADER];
+    struct ustar_entry entry = entry_of(member);
+    size_t size = ustar_put(&entry, header);
     if (pwrite(writer->fd, header, size, at) != (ssize_t)size)
         return cannot_write(writer, err);
-    return put_zeros(writer, tar_padding(member->size), err);
+    return put_zeros(writer, ustar_padding(member->size), err);
 }
 
 /* Room is doubled: at 0, and at every power of two. */
@@ -288,7 +288,7 @@ int archive_finish(struct archive_writer *writer, int64_t *size, struct err *err
 {
     int rc = put_manifest(writer, err);
     if (rc == 0)
-        rc = put_zeros(writer, TAR_END, err);
+        rc = put_zeros(writer, USTAR_END, err);
     if (rc == 0 && fsync(writer->fd) < 0)
         rc = cannot_write(writer, err);
     if (rc == 0)

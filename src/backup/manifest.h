@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backup/tar.h"
+#include "backup/ustar.h"
 #include "base/hash.h"
 
 struct arena;

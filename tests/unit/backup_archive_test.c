@@ -176,7 +176,7 @@ static void a_file_that_was_cut_off_is_refused_with_its_place(void **state)
     for (int i = 0; i < 300; i++) {
         size_t len = made->bytes.len, cut = i % 2 ? next_random() % len : len - 1 - (size_t)i * 20;
         assert_int_equal(check(made, made->bytes.bytes, cut), -1);
-        if (cut > TAR_BLOCK && !strstr(made->err.message, "at byte"))
+        if (cut > USTAR_BLOCK && !strstr(made->err.message, "at byte"))
             fail_msg("cut at %zu: no place is named: %s", cut, made->err.message);
         arena_fini(&made->arena);
     }
@@ -197,7 +197,7 @@ static void what_is_foreign_is_refused(void **state)
     assert_non_null(strstr(made->err.hint, "gunzip"));
     /* a tar, but not ours: without the head */
     assert_int_equal(
-        check(made, made->bytes.bytes + 2 * TAR_BLOCK, made->bytes.len - 2 * TAR_BLOCK), -1);
+        check(made, made->bytes.bytes + 2 * USTAR_BLOCK, made->bytes.len - 2 * USTAR_BLOCK), -1);
     assert_non_null(strstr(made->err.message, "tar file that begins with state/ledger.db"));
 }
 
@@ -248,24 +248,24 @@ static void a_backup_never_overwrites(void **state)
 static void large_sizes_and_odd_paths_have_headers(void **state)
 {
     static const char *const odd[] = {"../x", "/x", "a/../b", "a//b", "./a", "", "a/", "a\nb"};
-    unsigned char header[TAR_HEADER];
-    struct tar_entry entry = {.size = INT64_C(9) << 33, .mtime = 5, .path = "x"}, read;
-    size_t size = tar_put(&entry, header);
-    assert_int_equal(tar_header_size(header), size);
-    assert_true(tar_get(header, size, &read));
+    unsigned char header[USTAR_HEADER];
+    struct ustar_entry entry = {.size = INT64_C(9) << 33, .mtime = 5, .path = "x"}, read;
+    size_t size = ustar_put(&entry, header);
+    assert_int_equal(ustar_header_size(header), size);
+    assert_true(ustar_get(header, size, &read));
     assert_int_equal(read.size, entry.size);
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         snprintf(entry.path, sizeof(entry.path), "%s", odd[i]);
-        size = tar_put(&entry, header);
-        assert_false(tar_get(header, size, &read));
+        size = ustar_put(&entry, header);
+        assert_false(ustar_get(header, size, &read));
     }
-    for (size_t len = 1; len <= TAR_PATH; len++) {
+    for (size_t len = 1; len <= USTAR_PATH; len++) {
         for (size_t k = 0; k < len; k++)
             entry.path[k] = k % 70 == 69 && k + 1 < len ? '/' : 'p';
         entry.path[len] = '\0';
-        size = tar_put(&entry, header);
-        assert_int_equal(tar_header_size(header), size);
-        assert_true(tar_get(header, size, &read));
+        size = ustar_put(&entry, header);
+        assert_int_equal(ustar_header_size(header), size);
+        assert_true(ustar_get(header, size, &read));
         assert_string_equal(read.path, entry.path);
     }
 }

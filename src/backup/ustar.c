@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backup/tar.h"
+#include "backup/ustar.h"
 #include "base/folder.h"
 
 /* The fields of a header, in order, and where they begin. */
@@ -55,7 +55,7 @@ static bool get_number(const unsigned char *at, int64_t *number)
 static unsigned sum_of(const unsigned char *block)
 {
     unsigned sum = 0;
-    for (int i = 0; i < TAR_BLOCK; i++)
+    for (int i = 0; i < USTAR_BLOCK; i++)
         sum += i >= AT_SUM && i < AT_SUM + 8 ? ' ' : block[i];
     return sum;
 }
@@ -71,12 +71,12 @@ static int cut_of(const char *path, size_t len)
     return -1;
 }
 
-static void put_block(unsigned char *block, const struct tar_entry *entry, char type)
+static void put_block(unsigned char *block, const struct ustar_entry *entry, char type)
 {
     char text[9];
     size_t len = strlen(entry->path);
     int cut = cut_of(entry->path, len);
-    memset(block, 0, TAR_BLOCK);
+    memset(block, 0, USTAR_BLOCK);
     if (cut > 0) {
         memcpy(block + AT_PREFIX, entry->path, (size_t)cut);
         memcpy(block, entry->path + cut + 1, len - (size_t)cut - 1);
@@ -104,32 +104,32 @@ static size_t put_record(const char *path, unsigned char *out)
     size_t rest = strlen(" path=\n") + strlen(path), digits = 1;
     for (size_t power = 10; rest + digits >= power; power *= 10)
         digits++;
-    char text[TAR_PATH + 32];
+    char text[USTAR_PATH + 32];
     int len = snprintf(text, sizeof(text), "%zu path=%s\n", rest + digits, path);
     memcpy(out, text, (size_t)len);
     return (size_t)len;
 }
 
-size_t tar_padding(int64_t size)
+size_t ustar_padding(int64_t size)
 {
-    return (size_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
+    return (size_t)((USTAR_BLOCK - size % USTAR_BLOCK) % USTAR_BLOCK);
 }
 
-size_t tar_put(const struct tar_entry *entry, unsigned char out[TAR_HEADER])
+size_t ustar_put(const struct ustar_entry *entry, unsigned char out[USTAR_HEADER])
 {
-    struct tar_entry record = {.path = "pax", .mtime = 0};
+    struct ustar_entry record = {.path = "pax", .mtime = 0};
     size_t used = 0;
-    memset(out, 0, TAR_HEADER);
+    memset(out, 0, USTAR_HEADER);
     if (cut_of(entry->path, strlen(entry->path)) < 0) {
-        record.size = (int64_t)put_record(entry->path, out + TAR_BLOCK);
+        record.size = (int64_t)put_record(entry->path, out + USTAR_BLOCK);
         put_block(out, &record, 'x');
-        used = TAR_BLOCK + (size_t)record.size + tar_padding(record.size);
+        used = USTAR_BLOCK + (size_t)record.size + ustar_padding(record.size);
     }
     put_block(out + used, entry, '0');
-    return used + TAR_BLOCK;
+    return used + USTAR_BLOCK;
 }
 
-size_t tar_header_size(const unsigned char block[TAR_BLOCK])
+size_t ustar_header_size(const unsigned char block[USTAR_BLOCK])
 {
     int64_t size;
     if (memcmp(block + AT_MAGIC,
@@ -138,29 +138,29 @@ size_t tar_header_size(const unsigned char block[TAR_BLOCK])
                8) != 0)
         return 0;
     if (block[AT_TYPE] == '0')
-        return TAR_BLOCK;
+        return USTAR_BLOCK;
     if (block[AT_TYPE] != 'x' || !get_number(block + AT_SIZE, &size) || size < 1 ||
-        size > 2 * TAR_BLOCK)
+        size > 2 * USTAR_BLOCK)
         return 0;
-    return 2 * TAR_BLOCK + (size_t)size + tar_padding(size);
+    return 2 * USTAR_BLOCK + (size_t)size + ustar_padding(size);
 }
 
-/* The path of a pax record that tar_put() wrote: behind "path=", up to the newline. */
-static bool get_record(const unsigned char *header, struct tar_entry *entry)
+/* The path of a pax record that ustar_put() wrote: behind "path=", up to the newline. */
+static bool get_record(const unsigned char *header, struct ustar_entry *entry)
 {
     int64_t size;
     if (!get_number(header + AT_SIZE, &size))
         return false;
-    const char *text = (const char *)header + TAR_BLOCK, *end = text + size;
+    const char *text = (const char *)header + USTAR_BLOCK, *end = text + size;
     const char *at = memchr(text, '=', (size_t)size);
-    if (!at || end - at < 2 || end - at - 2 > TAR_PATH)
+    if (!at || end - at < 2 || end - at - 2 > USTAR_PATH)
         return false;
     memcpy(entry->path, at + 1, (size_t)(end - at) - 2);
     entry->path[end - at - 2] = '\0';
     return true;
 }
 
-static void get_path(const unsigned char *block, struct tar_entry *entry)
+static void get_path(const unsigned char *block, struct ustar_entry *entry)
 {
     char name[NAME_SIZE + 1] = "", prefix[PREFIX_SIZE + 1] = "";
     memcpy(name, block, NAME_SIZE);
@@ -168,16 +168,16 @@ static void get_path(const unsigned char *block, struct tar_entry *entry)
     snprintf(entry->path, sizeof(entry->path), "%s%s%s", prefix, *prefix ? "/" : "", name);
 }
 
-bool tar_get(const unsigned char *header, size_t size, struct tar_entry *entry)
+bool ustar_get(const unsigned char *header, size_t size, struct ustar_entry *entry)
 {
-    unsigned char again[TAR_HEADER];
-    const unsigned char *last = header + size - TAR_BLOCK;
-    if (size == TAR_BLOCK)
+    unsigned char again[USTAR_HEADER];
+    const unsigned char *last = header + size - USTAR_BLOCK;
+    if (size == USTAR_BLOCK)
         get_path(last, entry);
     else if (!get_record(header, entry))
         return false;
     entry->executable = last[AT_MODE + 4] == '7';
     return get_number(last + AT_SIZE, &entry->size) && get_number(last + AT_MTIME, &entry->mtime) &&
-           folder_name_is_inside(entry->path) && tar_put(entry, again) == size &&
+           folder_name_is_inside(entry->path) && ustar_put(entry, again) == size &&
            memcmp(header, again, size) == 0;
 }
