@@ -94,6 +94,9 @@ void check_limits(struct doctor *doctor);
 void check_sandbox(struct doctor *doctor);
 void check_user(struct doctor *doctor);
 
+/* What systemd says of the company's units, as the supervisor's board (runfiles.h): a new
+ * reference, NULL where it has none. */
+json_t *check_service_board(struct doctor *doctor);
 void check_linger(struct doctor *doctor);
 void check_drift(struct doctor *doctor);
 int mend_linger(struct doctor *doctor, const struct doctor_finding *finding, struct err *err);

@@ -1,6 +1,5 @@
 /* secret/modes, state/modes: what lies open to other users, and closing it. */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,9 +59,9 @@ static void tell_mode(struct walk *walk, const char *path, const struct stat *in
 static void look_at(struct walk *walk, const char *path)
 {
     struct stat info;
-    walk->looked_at++;
     if (lstat(path, &info) < 0 || S_ISLNK(info.st_mode))
         return;
+    walk->looked_at++;
     bool is_ours = info.st_uid == geteuid();
     if (is_ours && !(info.st_mode & 077))
         return;
@@ -74,14 +73,11 @@ static void look_at(struct walk *walk, const char *path)
         tell_owner(walk, path, &info);
 }
 
-/* The folder and what lies in it, one level deep. */
+/* What lies in the folder, one level deep. */
 static void look_into(struct walk *walk, const char *folder)
 {
     struct arena *arena = walk->doctor->arena;
     DIR *dir = opendir(folder);
-    if (!dir && errno == ENOENT)
-        return;
-    look_at(walk, folder);
     for (struct dirent *entry; dir && walk->looked_at < ENTRIES_MAX && (entry = readdir(dir));)
         if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
             look_at(walk, arena_printf(arena, "%s/%s", folder, entry->d_name));
@@ -100,6 +96,7 @@ static void end_walk(struct walk *walk)
 void check_secret_modes(struct doctor *doctor)
 {
     struct walk walk = {.doctor = doctor, .id = "secret/modes", .severity = DOCTOR_FAIL};
+    look_at(&walk, doctor->config->secrets);
     look_into(&walk, doctor->config->secrets);
     end_walk(&walk);
 }
@@ -108,6 +105,7 @@ void check_state_modes(struct doctor *doctor)
 {
     struct walk walk = {.doctor = doctor, .id = "state/modes", .severity = DOCTOR_WARN};
     static const char *const below[] = {"", "/run", "/logs"};
+    look_at(&walk, doctor->config->state);
     for (size_t i = 0; i < 3; i++)
         look_into(&walk, arena_printf(doctor->arena, "%s%s", doctor->config->state, below[i]));
     end_walk(&walk);

@@ -180,6 +180,8 @@ void check_agents(struct doctor *doctor)
     }
     if (control_look(doctor->config, "supervisor", NULL))
         agents.board = runfile_board_get(doctor->config);
+    else
+        agents.board = check_service_board(doctor);
     for (size_t a = 0; a < doctor->config->agent_count; a++)
         check_agent(&agents, doctor->config->agents[a].id);
     if (doctor->is_bad)

@@ -1,82 +1,120 @@
 /* service/…: the company's systemd units, where it has any. */
-#include <dirent.h>
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "doctor/check.h"
-#include "sys/spawn.h"
+#include "service/disk.h"
+#include "service/service.h"
+#include "service/systemd.h"
+#include "service/unit.h"
 
-#define LINGER_FOLDER "/var/lib/systemd/linger" /* a file per user: loginctl(1), enable-linger */
-
-static const char *own_name(struct doctor *doctor)
+/* Whether units of the company are installed in the scope: *service then has the name that they
+ * have. */
+static bool is_installed(struct doctor *doctor, enum service_scope scope, struct service *service)
 {
-    const struct passwd *user = getpwuid(geteuid());
-    return user ? arena_strdup(doctor->arena, user->pw_name)
-                : arena_printf(doctor->arena, "%u", geteuid());
+    struct err err;
+    if (service_init(service, doctor->config, scope, doctor->arena, &err) < 0)
+        return false;
+    const char *name = disk_find(service, doctor->arena);
+    if (name && name != service->name)
+        snprintf(service->name, sizeof(service->name), "%s", name);
+    return name != NULL;
 }
 
-/* The first unit file of the company in the folder, or NULL. */
-static const char *unit_in(struct doctor *doctor, const char *folder)
+json_t *check_service_board(struct doctor *doctor)
 {
-    const char *unit = NULL;
-    const char *prefix = arena_printf(doctor->arena, "hq-%s", doctor->config->company);
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && !unit && (entry = readdir(dir));)
-        if (str_starts(entry->d_name, prefix) && str_ends(entry->d_name, ".service"))
-            unit = arena_printf(doctor->arena, "%s/%s", folder, entry->d_name);
-    if (dir)
-        closedir(dir);
-    return unit;
-}
-
-static const char *user_unit(struct doctor *doctor)
-{
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    return unit_in(doctor,
-                   !str_is_empty(config)
-                       ? arena_printf(doctor->arena, "%s/systemd/user", config)
-                       : arena_printf(doctor->arena, "%s/.config/systemd/user", home ? home : ""));
+    struct err err;
+    struct service service;
+    static const enum service_scope scopes[] = {SERVICE_USER, SERVICE_SYSTEM};
+    for (size_t i = 0; i < 2; i++)
+        if (systemd_runs(scopes[i]) && is_installed(doctor, scopes[i], &service))
+            return systemd_board(&service, doctor->arena, &err);
+    return NULL;
 }
 
 void check_linger(struct doctor *doctor)
 {
-    const char *user = own_name(doctor);
-    if (!user_unit(doctor)) {
+    struct service service;
+    if (!is_installed(doctor, SERVICE_USER, &service)) {
         found(doctor, DOCTOR_OK, "service/linger", "no user units of this company");
         return;
     }
-    if (access(arena_printf(doctor->arena, LINGER_FOLDER "/%s", user), F_OK) == 0) {
-        found(doctor, DOCTOR_OK, "service/linger", "on for %s", user);
+    if (systemd_lingers()) {
+        found(doctor, DOCTOR_OK, "service/linger", "on");
         return;
     }
     struct doctor_finding *finding =
-        found(doctor, DOCTOR_WARN, "service/linger", "agents stop when %s logs out", user);
-    found_fix(doctor, finding, "sudo loginctl enable-linger %s", user);
-    found_repair(doctor, finding, user, "loginctl enable-linger %s", user);
+        found(doctor, DOCTOR_WARN, "service/linger", "agents stop when you log out");
+    found_fix(doctor, finding, "loginctl enable-linger, or with sudo and your name behind it");
+    found_repair(doctor, finding, "", "loginctl enable-linger");
 }
 
-/* Asks logind, which lets a user do this for itself where polkit says so. */
 int mend_linger(struct doctor *doctor, const struct doctor_finding *finding, struct err *err)
 {
-    const char *argv[] = {"/usr/bin/loginctl", "--no-ask-password", "enable-linger",
-                          finding->target, NULL};
-    struct spawn spawn = {.argv = argv, .in = -1, .out = -1, .err = -1, .pass = {-1, -1, -1, -1}};
-    int status = 0;
-    (void)doctor;
-    pid_t pid = spawn_start(&spawn, err);
-    if (pid < 0)
-        return -1;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    return err_set(err, "mend", "loginctl refused (%d): type it with sudo", WEXITSTATUS(status));
+    (void)doctor, (void)finding;
+    return systemd_linger(err);
+}
+
+/* ---- the unit files ---- */
+
+struct drift {
+    struct doctor *doctor;
+    struct service service;
+    size_t same, told;
+};
+
+static void look_at_unit(struct drift *drift, const struct unit *unit)
+{
+    struct doctor *doctor = drift->doctor;
+    const char *owner = NULL, *scope = service_scope_name(drift->service.scope);
+    enum disk_state state = disk_look(&drift->service, unit, doctor->arena, &owner);
+    if (state == DISK_SAME) {
+        drift->same++;
+        return;
+    }
+    drift->told++;
+    const char *what = state == DISK_ABSENT    ? "is missing"
+                       : state == DISK_FOREIGN ? "is not this company's"
+                                               : "is not what this hq would write";
+    struct doctor_finding *finding = found(doctor, DOCTOR_WARN, "service/drift", "%s/%s %s",
+                                           drift->service.folder, unit->name, what);
+    finding->subject = arena_strdup(doctor->arena, unit->name);
+    if (state == DISK_FOREIGN)
+        found_fix(doctor, finding, "look into it; whose it is: %s",
+                  *owner ? owner : "it does not say");
+    else
+        found_fix(doctor, finding, "%s service install --%s (--dry-run shows it)", doctor->hq,
+                  scope);
+}
+
+static void look_at_units(struct drift *drift)
+{
+    size_t count;
+    const struct unit *units = units_make(&drift->service, drift->doctor->arena, &count);
+    for (size_t i = 0; i < count; i++)
+        look_at_unit(drift, &units[i]);
+}
+
+void check_drift(struct doctor *doctor)
+{
+    struct drift user = {.doctor = doctor}, system = {.doctor = doctor};
+    bool has_user = is_installed(doctor, SERVICE_USER, &user.service);
+    bool has_system = is_installed(doctor, SERVICE_SYSTEM, &system.service);
+    if (has_user && has_system)
+        found_fix(doctor,
+                  found(doctor, DOCTOR_FAIL, "service/drift",
+                        "the company has units of the system and of a user: both would start it"),
+                  "%s service uninstall --user", doctor->hq);
+    if (has_user)
+        look_at_units(&user);
+    if (has_system)
+        look_at_units(&system);
+    if (!has_user && !has_system)
+        found(doctor, DOCTOR_OK, "service/drift", "no units of this company");
+    else if (!user.told && !system.told)
+        found(doctor, DOCTOR_OK, "service/drift", "%zu units are as they should be",
+              user.same + system.same);
 }

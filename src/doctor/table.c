@@ -49,6 +49,10 @@ const struct doctor_check doctor_table[] = {
      "loginctl's Linger, where user units of this company are installed", NEEDS_NOTHING,
      check_linger, mend_linger},
 
+    {"service/drift", "the units are today's",
+     "installed unit files against what this hq would write; user's and system's both",
+     NEEDS_CONFIG, check_drift, NULL},
+
     {"hub/answers", "the hub answers", "the hub's lock and GET /v1/status", NEEDS_NOTHING,
      check_hub, NULL},
     {"binary/version", "all run this hq",
@@ -74,5 +78,7 @@ const struct doctor_check doctor_table[] = {
      NEEDS_HUB, check_deliveries, NULL},
     {"ledger/check", "the ledger holds together",
      "hash chains, counters and rows: the hub's own check", NEEDS_HUB, check_ledger, NULL},
+    {"backup/age", "a backup is recent", "the newest archive in the company's backups/",
+     NEEDS_NOTHING, check_backups, NULL},
     {0},
 };

@@ -27,6 +27,10 @@
 #include "base/time.h"
 #include "config/secret.h"
 #include "doctor_fixture.h"
+#include "service/disk.h"
+#include "service/service.h"
+#include "service/systemd.h"
+#include "service/unit.h"
 #include "sys/lock.h"
 #include "sys/spawn.h"
 
@@ -300,6 +304,54 @@ static void the_sandbox_is_tried(void **state)
     assert_non_null(strstr(expect("sandbox/exec", DOCTOR_FAIL)->seen, "exec is off because "));
 }
 
+static void old_backups_are_told(void **state)
+{
+    struct timespec times[2];
+    put_company(NULL);
+    put_file("state/reserve", "x", 0600);
+    examine("backup");
+    expect_fix("backup/age", DOCTOR_INFO, "hq backup create"); /* the company is new */
+    times[0] = times[1] = (struct timespec){.tv_sec = (time_t)(time_wall_ms() / 1000) - 8 * 86400};
+    assert_int_equal(utimensat(AT_FDCWD, in_dir("state/reserve"), times, 0), 0);
+    examine("backup");
+    expect("backup/age", DOCTOR_WARN);
+    put_file("backups/test-1.hqb.tar", "x", 0600);
+    assert_int_equal(utimensat(AT_FDCWD, in_dir("backups/test-1.hqb.tar"), times, 0), 0);
+    examine("backup");
+    assert_string_equal(expect("backup/age", DOCTOR_WARN)->seen,
+                        "the newest in backups/ is 8d 0h old");
+    put_file("backups/test-2.hqb.tar", "x", 0600);
+    examine("backup");
+    expect("backup/age", DOCTOR_OK);
+}
+
+/* Units as `hq service install --user` writes them, and what became of them. */
+static void changed_units_are_told(void **state)
+{
+    size_t count;
+    struct err err;
+    struct service service;
+    put_company(NULL);
+    setenv("XDG_CONFIG_HOME", in_dir("home"), 1);
+    examine("service");
+    expect("service/drift", DOCTOR_OK);
+    assert_int_equal(service_init(&service, company, SERVICE_USER, &arena, &err), 0);
+    const struct unit *units = units_make(&service, &arena, &count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(disk_put(&service, &units[i], &arena, &err), 0);
+    examine("service");
+    expect("service/drift", DOCTOR_OK);
+    if (!systemd_lingers())
+        expect_fix("service/linger", DOCTOR_WARN, "loginctl enable-linger");
+    put_file(arena_printf(&arena, "home/systemd/user/%s", units[0].name),
+             arena_printf(&arena, "%s# changed by hand\n", units[0].text), 0644);
+    assert_int_equal(disk_remove(&service, units[1].name, &arena, &err), 0);
+    examine("service/drift");
+    assert_int_equal(doctor_tally(&doctor, DOCTOR_WARN), 2);
+    expect_fix("service/drift", DOCTOR_WARN, "hq service install --user");
+    unsetenv("XDG_CONFIG_HOME");
+}
+
 /* ---- it looks, and changes nothing ---- */
 
 static void put_tree(const char *path, struct buf *out)
@@ -422,6 +474,8 @@ int main(void)
         DOCTOR_TEST(files_from_the_future_tell_of_a_clock_set_back),
         DOCTOR_TEST(few_open_files_are_told),
         DOCTOR_TEST(the_sandbox_is_tried),
+        DOCTOR_TEST(old_backups_are_told),
+        DOCTOR_TEST(changed_units_are_told),
         DOCTOR_TEST(looking_changes_nothing),
         DOCTOR_TEST(only_and_skip_name_checks_and_families),
         DOCTOR_TEST(the_page_carries_the_table),
