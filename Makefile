@@ -1,6 +1,8 @@
 # Two commands: `make run` and `make test`. meson and ninja do the building; scripts/ holds the rest.
 .POSIX:
 SAN =
+PREFIX = /usr/local
+DESTDIR =
 PARTS =
 
 all:
@@ -31,7 +33,18 @@ proof:
 fuzz:
 	@scripts/fuzz.sh
 
+# As root for the default PREFIX=/usr/local; scripts/install.sh names the other variables.
+install: all
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh install
+
+uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh uninstall
+
+deb:
+	@scripts/need.sh --check build
+	@scripts/deb.sh
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized crash chaos bench proof fuzz clean
+.PHONY: all install uninstall deb run test test-unit test-rooms test-stories test-crash test-chaos test-fuzz test-sanitized crash chaos bench proof fuzz clean

@@ -16,7 +16,7 @@ const commands = table.items;
 const exitCodes = [0, 1, 2, 3, 4, 5, 6, 75, 78, 124];
 
 // What stays running, or makes a company of its own, when it is called without one.
-const startsSomething = { up: 'starts the company', demo: 'starts a company of its own' };
+const startsSomething = { up: 'starts the company', demo: 'starts a company of its own', 'cluster.sh': 'its first word is start' };
 // Standard output is somebody's document or bytes, in its own form.
 const ownForm = {
   'task artefact': 'the bytes of a file', 'task handoff': 'the handoff as it was given', 'config schema': 'a JSON Schema',
