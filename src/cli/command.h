@@ -91,6 +91,11 @@ bool invocation_has(const struct invocation *invocation, const char *name);
  */
 const char *invocation_next(const struct invocation *invocation, const char *name, size_t *at);
 
+/* One of `words` (NULL at the end): returns 0 with *out (NULL where it was not given), or -1 with *err
+ * that suggests the nearest; `what` is what such a word is ("run state"). */
+int invocation_word(const struct invocation *invocation, const char *name, const char *what,
+                    const char *const *words, const char **out, struct err *err);
+
 /* A duration or whole-number option: returns 0 with *out (`fallback` where it was not given), or -1
  * with *err naming the option and the value seen. */
 int invocation_duration(const struct invocation *invocation, const char *name, int64_t fallback,

@@ -21,18 +21,6 @@ static const struct command_option runs_options[] = {
 static const char *const states[] = {RUN_RUNNING,  RUN_WAITING,   RUN_DONE,      RUN_FAILED,
                                      RUN_REJECTED, RUN_CANCELLED, RUN_TIMED_OUT, NULL};
 
-static int check_state(const struct invocation *invocation, const char *state)
-{
-    struct err err;
-    if (!state || str_in(state, states))
-        return COMMAND_OK;
-    const char *near = str_nearest(state, states);
-    err_set(&err, "usage", "there is no run state \"%s\"", state);
-    if (near)
-        err_hint(&err, "did you mean %s?", near);
-    return output_fail(invocation, COMMAND_USAGE, &err);
-}
-
 static int show(const struct invocation *invocation, const json_t *answer)
 {
     struct arena *arena = invocation->arena;
@@ -57,28 +45,16 @@ static int show(const struct invocation *invocation, const json_t *answer)
 
 static int runs_run(const struct invocation *invocation)
 {
-    struct operator_line line;
     struct err err;
     int64_t limit;
-    json_t *answer = NULL;
-    const char *state = invocation_value(invocation, "state");
-    const char *name = invocation_value(invocation, "name");
-    if (invocation_number(invocation, "limit", 20, &limit, &err) < 0)
+    const char *state, *name = invocation_value(invocation, "name");
+    if (invocation_number(invocation, "limit", 20, &limit, &err) < 0 ||
+        invocation_word(invocation, "state", "run state", states, &state, &err) < 0)
         return output_fail(invocation, COMMAND_USAGE, &err);
-    int code = check_state(invocation, state);
-    if (code == COMMAND_OK)
-        code = operator_open(invocation, &line);
-    if (code != COMMAND_OK)
-        return code;
     const char *path = arena_printf(invocation->arena, "/v1/runs?limit=%lld%s%s%s%s",
                                     (long long)limit, state ? "&state=" : "", state ? state : "",
                                     name ? "&name=" : "", name ? name : "");
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK)
-        code = show(invocation, answer);
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(invocation, path, show);
 }
 
 const struct command command_flow_runs = {

@@ -29,11 +29,13 @@ static struct inbox_look look_of(const json_t *answer)
     return look;
 }
 
-static void print_list(const struct invocation *invocation, const json_t *answer)
+static int show_list(const struct invocation *invocation, const json_t *answer)
 {
     struct buf out = {0};
     size_t i;
     const json_t *item, *items = json_object_get(answer, "items");
+    if (invocation->json)
+        return output_json(json_pack("{s:O}", "items", items));
     struct inbox_look look = look_of(answer);
     if (invocation->quiet)
         json_array_foreach (items, i, item)
@@ -44,60 +46,41 @@ static void print_list(const struct invocation *invocation, const json_t *answer
         output_note(invocation, "nothing waits for people");
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);
+    return COMMAND_OK;
 }
 
 static int list_run(const struct invocation *invocation)
 {
-    struct operator_line line;
     struct err err;
     int64_t limit;
-    json_t *answer = NULL;
     if (invocation_number(invocation, "limit", 200, &limit, &err) < 0)
         return output_fail(invocation, COMMAND_USAGE, &err);
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
-    if (code != COMMAND_OK)
-        return code;
     const char *path = arena_printf(invocation->arena, "/v1/inbox?limit=%lld%s", (long long)limit,
                                     invocation_has(invocation, "all") ? "&state=all" : "");
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK && invocation->json)
-        code = output_json(json_pack("{s:O}", "items", json_object_get(answer, "items")));
-    else if (code == COMMAND_OK)
-        print_list(invocation, answer);
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(invocation, path, show_list);
 }
 
-static void print_item(const struct invocation *invocation, const json_t *answer)
+static int show_item(const struct invocation *invocation, const json_t *answer)
 {
     struct buf out = {0};
     struct inbox_look look = look_of(answer);
     const json_t *item = json_object_get(answer, "item");
+    if (invocation->json)
+        return output_json(json_pack("{s:O}", "item", item));
     if (invocation_has(invocation, "raw"))
         buf_puts(&out, json_get_text(item, "subject", ""));
     else
         inbox_print_item(item, &look, invocation->arena, &out);
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);
+    return COMMAND_OK;
 }
 
 static int show_run(const struct invocation *invocation)
 {
-    struct operator_line line;
-    json_t *answer = NULL;
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
-    if (code != COMMAND_OK)
-        return code;
-    const char *path = arena_printf(invocation->arena, "/v1/inbox/%s", invocation->args[0]);
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK && invocation->json)
-        code = output_json(json_pack("{s:O}", "item", json_object_get(answer, "item")));
-    else if (code == COMMAND_OK)
-        print_item(invocation, answer);
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(invocation,
+                         arena_printf(invocation->arena, "/v1/inbox/%s", invocation->args[0]),
+                         show_item);
 }
 
 const struct command command_inbox_list = {

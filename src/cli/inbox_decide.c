@@ -181,7 +181,7 @@ static int decide(struct word *word)
 {
     struct operator_line line;
     const struct invocation *invocation = word->invocation;
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
+    int code = operator_open(invocation, &line);
     if (code != COMMAND_OK)
         return code;
     code = say(&line, word);

@@ -10,6 +10,7 @@
 #include "cli/operator.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "wire/flow.h"
 
 enum { STATE_COLUMNS = 10, AGE_COLUMNS = 9, STEP_COLUMNS = 16, ID_COLUMNS = 36 };
 
@@ -19,6 +20,9 @@ static const struct command_option list_options[] = {
     {"as", 0, "PERSON", "as this person"},
     {0},
 };
+
+static const char *const states[] = {JOB_INTENDED, JOB_SUBMITTED, JOB_RUNNING, JOB_COMPLETED,
+                                     JOB_FAILED,   JOB_CANCELLED, NULL};
 
 static const struct command_option show_options[] = {
     {"as", 0, "PERSON", "as this person"},
@@ -55,11 +59,13 @@ static void put_row(struct buf *out, const json_t *job, int64_t now)
     cell_end_line(out);
 }
 
-static void print_list(const struct invocation *invocation, const json_t *answer)
+static int show_list(const struct invocation *invocation, const json_t *answer)
 {
     struct buf out = {0};
     size_t i;
     const json_t *job, *items = json_object_get(answer, "items");
+    if (invocation->json)
+        return output_json(json_pack("{s:O}", "items", items));
     if (json_array_size(items) == 0)
         output_note(invocation, "no jobs");
     else if (!invocation->quiet)
@@ -73,30 +79,20 @@ static void print_list(const struct invocation *invocation, const json_t *answer
     }
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);
+    return COMMAND_OK;
 }
 
 static int list_run(const struct invocation *invocation)
 {
-    struct operator_line line;
     struct err err;
     int64_t limit;
-    json_t *answer = NULL;
-    const char *state = invocation_value(invocation, "state");
-    if (invocation_number(invocation, "limit", 100, &limit, &err) < 0)
+    const char *state;
+    if (invocation_number(invocation, "limit", 100, &limit, &err) < 0 ||
+        invocation_word(invocation, "state", "job state", states, &state, &err) < 0)
         return output_fail(invocation, COMMAND_USAGE, &err);
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
-    if (code != COMMAND_OK)
-        return code;
     const char *path = arena_printf(invocation->arena, "/v1/jobs?limit=%lld%s%s", (long long)limit,
                                     state ? "&state=" : "", state ? state : "");
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK && invocation->json)
-        code = output_json(json_pack("{s:O}", "items", json_object_get(answer, "items")));
-    else if (code == COMMAND_OK)
-        print_list(invocation, answer);
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(invocation, path, show_list);
 }
 
 static void put_line(struct buf *out, const char *name, const char *text)
@@ -114,9 +110,12 @@ static void put_files(struct buf *out, const json_t *files)
                    json_get_text(file, "sha256", ""), json_get_text(file, "name", ""));
 }
 
-static void print_job(const json_t *job)
+static int show_job(const struct invocation *invocation, const json_t *answer)
 {
     struct buf out = {0};
+    const json_t *job = json_object_get(answer, "job");
+    if (invocation->json)
+        return output_json(json_pack("{s:O}", "job", job));
     const json_t *spec = json_object_get(job, "spec"), *result = json_object_get(job, "result");
     put_line(&out, "job", json_get_text(job, "id", ""));
     put_line(&out, "state", json_get_text(job, "state", ""));
@@ -137,24 +136,13 @@ static void print_job(const json_t *job)
     put_files(&out, json_object_get(result, "files"));
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);
+    return COMMAND_OK;
 }
 
 static int show_run(const struct invocation *invocation)
 {
-    struct operator_line line;
-    json_t *answer = NULL;
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
-    if (code != COMMAND_OK)
-        return code;
-    const char *path = arena_printf(invocation->arena, "/v1/jobs/%s", invocation->args[0]);
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK && invocation->json)
-        code = output_json(json_pack("{s:O}", "job", json_object_get(answer, "job")));
-    else if (code == COMMAND_OK)
-        print_job(json_object_get(answer, "job"));
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(
+        invocation, arena_printf(invocation->arena, "/v1/jobs/%s", invocation->args[0]), show_job);
 }
 
 const struct command command_job_list = {

@@ -63,7 +63,7 @@ static int tell_hub(const struct invocation *invocation, const char *status, con
 {
     struct operator_line line;
     json_t *answer = NULL;
-    int code = operator_open_as(invocation, invocation_value(invocation, "as"), &line);
+    int code = operator_open(invocation, &line);
     if (code != COMMAND_OK)
         return code;
     const char *path = arena_printf(invocation->arena, "/v1/jobs/%s", invocation->args[0]);

@@ -69,13 +69,8 @@ static const char *token_of(const struct config *config, const char *person, str
 
 int operator_open(const struct invocation *invocation, struct operator_line *line)
 {
-    return operator_open_as(invocation, NULL, line);
-}
-
-int operator_open_as(const struct invocation *invocation, const char *person,
-                     struct operator_line *line)
-{
     struct err err;
+    const char *person = invocation_value(invocation, "as");
     *line = (struct operator_line){.invocation = invocation};
     if (inside_task())
         return open_inside(line);
@@ -163,6 +158,22 @@ int operator_call(struct operator_line *line, const char *method, const char *pa
         return COMMAND_OK;
     int code = operator_exit_code(outcome, status);
     return outcome == HUB_CANCELLED ? code : output_fail(line->invocation, code, &err);
+}
+
+int operator_show(const struct invocation *invocation, const char *path,
+                  int (*show)(const struct invocation *invocation, const json_t *answer))
+{
+    struct operator_line line;
+    json_t *answer = NULL;
+    int code = operator_open(invocation, &line);
+    if (code != COMMAND_OK)
+        return code;
+    code = operator_call(&line, "GET", path, NULL, 0, &answer);
+    if (code == COMMAND_OK)
+        code = show(invocation, answer);
+    json_decref(answer);
+    operator_close(&line);
+    return code;
 }
 
 json_t *operator_look(struct operator_line *line, const char *path)

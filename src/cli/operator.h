@@ -24,19 +24,21 @@ struct operator_line {
     pthread_t interrupt; /* waits for Ctrl-C, once it is caught */
 };
 
-/* Opens the company's config, reads the operator's token; inside an agent's exec neither. Returns
- * COMMAND_OK, or the exit code after saying what is wrong (nothing runs: COMMAND_NOT_RUNNING). */
+/* Opens the company's config, reads the operator's token, or, with --as, that person's; inside an
+ * agent's exec neither. Returns COMMAND_OK, or the exit code after saying what is wrong (nothing
+ * runs: COMMAND_NOT_RUNNING). */
 int operator_open(const struct invocation *invocation, struct operator_line *line);
-/* The same in another person's name (NULL: the operator): whose token lies in the company's
- * secrets. */
-int operator_open_as(const struct invocation *invocation, const char *person,
-                     struct operator_line *line);
 void operator_close(struct operator_line *line);
 
 /* One exchange. Returns COMMAND_OK with *answer (new reference), or the exit code after saying what
  * failed. `wait_ms`: how long the answer may take besides. */
 int operator_call(struct operator_line *line, const char *method, const char *path,
                   const json_t *body, int64_t wait_ms, json_t **answer);
+
+/* A whole command that looks once: opens the line, GETs the path and hands the answer to `show`,
+ * whose exit code it returns. */
+int operator_show(const struct invocation *invocation, const char *path,
+                  int (*show)(const struct invocation *invocation, const json_t *answer));
 
 /* The same where the answer is a bonus: NULL, and nothing said, where there is none. */
 json_t *operator_look(struct operator_line *line, const char *path);

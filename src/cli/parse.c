@@ -354,6 +354,19 @@ bool invocation_has(const struct invocation *invocation, const char *name)
     return invocation_value(invocation, name) != NULL;
 }
 
+int invocation_word(const struct invocation *invocation, const char *name, const char *what,
+                    const char *const *words, const char **out, struct err *err)
+{
+    *out = invocation_value(invocation, name);
+    if (!*out || str_in(*out, words))
+        return 0;
+    const char *near = str_nearest(*out, words);
+    err_set(err, "usage", "there is no %s \"%s\"", what, *out);
+    if (near)
+        err_hint(err, "did you mean %s?", near);
+    return -1;
+}
+
 int invocation_duration(const struct invocation *invocation, const char *name, int64_t fallback,
                         int64_t *out, struct err *err)
 {

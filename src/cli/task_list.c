@@ -20,18 +20,6 @@ static const struct command_option list_options[] = {
 static const char *const states[] = {TASK_QUEUED, TASK_WORKING,   TASK_WAITING,   TASK_DONE,
                                      TASK_FAILED, TASK_CANCELLED, TASK_TIMED_OUT, NULL};
 
-static int check_state(const struct invocation *invocation, const char *state)
-{
-    struct err err;
-    if (!state || str_in(state, states))
-        return COMMAND_OK;
-    const char *near = str_nearest(state, states);
-    err_set(&err, "usage", "there is no task state \"%s\"", state);
-    if (near)
-        err_hint(&err, "did you mean %s?", near);
-    return output_fail(invocation, COMMAND_USAGE, &err);
-}
-
 static void print_row(const struct invocation *invocation, const json_t *task)
 {
     struct arena *arena = invocation->arena;
@@ -71,29 +59,17 @@ static int show(const struct invocation *invocation, const json_t *answer)
 
 static int list_run(const struct invocation *invocation)
 {
-    struct operator_line line;
     struct err err;
     int64_t limit;
-    json_t *answer = NULL;
-    const char *agent = invocation_value(invocation, "agent");
-    const char *state = invocation_value(invocation, "state");
-    if (invocation_number(invocation, "limit", 20, &limit, &err) < 0)
+    const char *state, *agent = invocation_value(invocation, "agent");
+    if (invocation_number(invocation, "limit", 20, &limit, &err) < 0 ||
+        invocation_word(invocation, "state", "task state", states, &state, &err) < 0)
         return output_fail(invocation, COMMAND_USAGE, &err);
-    int code = check_state(invocation, state);
-    if (code == COMMAND_OK)
-        code = operator_open(invocation, &line);
-    if (code != COMMAND_OK)
-        return code;
     const char *path =
         arena_printf(invocation->arena, "/v1/tasks?limit=%lld%s%s%s%s%s", (long long)limit,
                      agent ? "&agent=" : "", agent ? agent : "", state ? "&state=" : "",
                      state ? state : "", invocation->json ? "&handoffs=1" : "");
-    code = operator_call(&line, "GET", path, NULL, 0, &answer);
-    if (code == COMMAND_OK)
-        code = show(invocation, answer);
-    json_decref(answer);
-    operator_close(&line);
-    return code;
+    return operator_show(invocation, path, show);
 }
 
 const struct command command_task_list = {
