@@ -7,6 +7,7 @@
 #include "agent/runtime.h"
 #include "agent/turn.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/folder.h"
 #include "base/hash.h"
@@ -23,6 +24,7 @@
 #include "gateway/shared_files.h"
 #include "model/model.h"
 #include "net/auth_throttle.h"
+#include "net/exposition.h"
 #include "net/fetch.h"
 #include "sys/lock.h"
 #include "tool/tool.h"
@@ -88,17 +90,25 @@ static enum http_verdict metrics(void *ctx, struct http_request *request,
                                  struct http_response *response)
 {
     struct gateway *gateway = ctx;
-    const char *id = gateway->runtime.agent->id;
+    struct buf out = {0};
+    const char *labels[] = {"agent", gateway->runtime.agent->id, NULL};
+    exposition_family(&out, "hq_turns_running", "gauge", "Turns that run now.");
+    exposition_int(&out, "hq_turns_running", labels, worker_running(gateway->worker));
+    exposition_family(&out, "hq_turns_total", "counter", "Turns that this process has run.");
+    exposition_int(&out, "hq_turns_total", labels, (int64_t)worker_turns_done(gateway->worker));
+    exposition_family(&out, "hq_gateway_ready", "gauge", "1 where it is registered with the hub.");
+    exposition_int(&out, "hq_gateway_ready", labels, worker_wait_registered(gateway->worker, 0));
+    exposition_family(&out, "hq_gateway_parked_requests", "gauge",
+                      "Requests that wait without a thread.");
+    exposition_int(&out, "hq_gateway_parked_requests", labels,
+                   (int64_t)http_parked(request->server));
+    exposition_family(&out, "hq_gateway_pss_bytes", "gauge", "Memory, shared pages divided (PSS).");
+    exposition_int(&out, "hq_gateway_pss_bytes", labels, process_pss_kb() * 1024);
     response->status = 200;
-    response->content_type = "text/plain; version=0.0.4";
-    response->body = arena_printf(
-        &request->arena,
-        "# TYPE hq_turns_running gauge\nhq_turns_running{agent=\"%s\"} %d\n"
-        "# TYPE hq_turns_total counter\nhq_turns_total{agent=\"%s\"} %lld\n"
-        "# TYPE hq_pss_kilobytes gauge\nhq_pss_kilobytes{agent=\"%s\"} %lld\n",
-        id, worker_running(gateway->worker), id, (long long)worker_turns_done(gateway->worker), id,
-        (long long)process_pss_kb());
-    response->body_len = strlen(response->body);
+    response->content_type = EXPOSITION_TYPE;
+    response->body = arena_memdup(&request->arena, buf_text(&out), out.len);
+    response->body_len = out.len;
+    buf_fini(&out);
     return HTTP_ANSWER;
 }
 
@@ -130,8 +140,8 @@ static int make_folders(struct gateway *gateway, struct err *err)
 {
     struct arena *arena = &gateway->arena;
     const struct config_agent *agent = gateway->runtime.agent;
-    const char *const folders[] = {
-        agent->workspace, arena_printf(arena, "%s/agents/main/sessions", agent->instance)};
+    const char *const folders[] = {agent->workspace,
+                                   arena_printf(arena, "%s/agents/main/sessions", agent->instance)};
     for (size_t i = 0; i < 2; i++)
         if (folder_make(folders[i], err) < 0)
             return -1;

@@ -12,9 +12,12 @@
 
 struct auth_throttle;
 struct chronicle;
+struct counters;
 struct courier;
 struct engine;
 struct jobs;
+struct sample;
+struct spending;
 struct tail;
 struct track;
 
@@ -31,6 +34,9 @@ struct hub {
     struct courier *courier;
     struct chronicle *chronicle;
     struct tail *tail;
+    struct counters *counters;
+    struct sample *sample;
+    struct spending *spending;
     struct engine *engine;
     struct jobs *jobs; /* NULL: the company has no job bridge */
 };

@@ -315,32 +315,3 @@ enum http_verdict api_health(void *ctx, struct http_request *request,
 {
     return http_text(response, 200, "ok\n");
 }
-
-enum http_verdict api_metrics(void *ctx, struct http_request *request,
-                              struct http_response *response)
-{
-    struct hub *hub = ctx;
-    struct buf text = {0};
-    struct err err;
-    buf_puts(&text, "# TYPE hq_tasks gauge\n");
-    for (size_t i = 0; i < hub->config->agent_count; i++) {
-        struct ledger_counts counts = {0};
-        const char *id = hub->config->agents[i].id;
-        if (ledger_count(hub->ledger, id, &counts, &err) < 0)
-            continue;
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"queued\"} %lld\n", id,
-                   (long long)counts.queued);
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"working\"} %lld\n", id,
-                   (long long)counts.working);
-        buf_printf(&text, "hq_tasks{agent=\"%s\",state=\"waiting\"} %lld\n", id,
-                   (long long)counts.waiting);
-    }
-    buf_printf(&text, "# TYPE hq_parked_requests gauge\nhq_parked_requests %zu\n",
-               http_parked(request->server));
-    response->status = 200;
-    response->content_type = "text/plain; version=0.0.4";
-    response->body = arena_memdup(&request->arena, buf_text(&text), text.len);
-    response->body_len = text.len;
-    buf_fini(&text);
-    return HTTP_ANSWER;
-}

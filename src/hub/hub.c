@@ -14,10 +14,13 @@
 #include "engine/engine.h"
 #include "hub/api.h"
 #include "hub/chronicle.h"
+#include "hub/counters.h"
 #include "hub/courier.h"
 #include "hub/engine_router.h"
 #include "hub/hub.h"
 #include "hub/jobs.h"
+#include "hub/sample.h"
+#include "hub/spending.h"
 #include "hub/tail.h"
 #include "hub/track.h"
 #include "ledger/store.h"
@@ -133,6 +136,12 @@ static int serve(struct hub *hub, struct err *err)
     return hub->server ? 0 : -1;
 }
 
+static void on_event(void *ctx, const struct event *event)
+{
+    struct hub *hub = ctx;
+    counters_take(hub->counters, event);
+}
+
 static void on_news(void *ctx)
 {
     struct hub *hub = ctx;
@@ -143,8 +152,14 @@ static void on_news(void *ctx)
  * before it. */
 static int open_tail(struct hub *hub, struct err *err)
 {
-    const struct tail_config config = {
-        .ledger = hub->ledger, .ledger_id = ledger_id(hub->ledger), .on_news = on_news, .ctx = hub};
+    const struct tail_config config = {.ledger = hub->ledger,
+                                       .ledger_id = ledger_id(hub->ledger),
+                                       .on_event = on_event,
+                                       .on_news = on_news,
+                                       .ctx = hub};
+    hub->counters = counters_open(hub->config);
+    hub->sample = sample_open(hub->config, hub->ledger);
+    hub->spending = spending_open(hub->config, hub->ledger);
     hub->tail = tail_open(&config, err);
     return hub->tail ? 0 : -1;
 }
@@ -243,6 +258,9 @@ void hub_close(struct hub *hub)
     if (hub->server)
         http_server_close(hub->server, 2000);
     tail_close(hub->tail);
+    spending_close(hub->spending);
+    sample_close(hub->sample);
+    counters_close(hub->counters);
     engine_close(hub->engine);
     if (hub->ledger)
         ledger_close(hub->ledger);

@@ -170,6 +170,7 @@ static void group_run(struct ledger *ledger, struct group *group)
     struct arena arena = {0};
     struct err err = {0};
     bool broken = false;
+    int64_t begun = pulse_now_us();
     turnstile_enter(&ledger->turn);
     struct tx tx = tx_open(ledger, &arena, &err);
     group->full = !ledger->store->ops->keep_reserve(ledger->store);
@@ -187,6 +188,8 @@ static void group_run(struct ledger *ledger, struct group *group)
     turnstile_leave(&ledger->turn);
     if (rc == TX_FULL)
         group_is_full(group);
+    if (tx.writes > 0)
+        pulse_beat(&ledger->pulse, begun, group->count);
     group_answer(group, rc == TX_FAILED ? -1 : 0, &err);
     if (rc == 0)
         hints_add(&ledger->hints, tx.keys, tx.key_count);

@@ -16,6 +16,7 @@
 #include "ledger/hints.h"
 #include "ledger/lease.h"
 #include "ledger/pause.h"
+#include "ledger/pulse.h"
 #include "ledger/sweep.h"
 #include "ledger/tally.h"
 #include "ledger/turnstile.h"
@@ -38,6 +39,7 @@ struct ledger {
     struct gate gate;
     struct pauses pauses;
     struct hints hints;
+    struct pulse pulse;
 
     /* The queue: a monitor of its own. */
     pthread_mutex_t mutex;
