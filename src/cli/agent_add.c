@@ -227,8 +227,7 @@ const struct command command_agent_add = {
     .details = "Comments and order of hq.yaml stay as they are; the file is checked before it is "
                "replaced, and\nthe old one stays as hq.yaml.bak. Then: hq reload.\n",
     .examples = "hq agent add webster --capability research\n"
-                "hq agent add deputy --name \"The Deputy\" --model openai/gpt-5 --delegates "
-                "'*,!manager'\n",
+                "hq agent add deputy --model openai/gpt-5 --delegates '*,!manager'\n",
     .options = add_options,
     .min_args = 1,
     .max_args = 1,

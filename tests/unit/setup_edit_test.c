@@ -395,7 +395,7 @@ static void check_other_lines(const char *before, const char *after, const char 
 
 static void random_files_lose_and_gain_agents(void **state)
 {
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 100; round++) {
         struct world world = {0};
         struct err err = {0};
         char *text = random_file(&world);
