@@ -138,9 +138,12 @@ static void read_value(struct reading *reading, enum telling telling)
 static bool is_this_machine(const char *host, size_t len)
 {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < 3; i++)
-        if (len >= strlen(names[i]) && strncasecmp(host, names[i], strlen(names[i])) == 0)
+    for (size_t i = 0; i < 3; i++) {
+        size_t size = strlen(names[i]);
+        if (len >= size && strncasecmp(host, names[i], size) == 0 &&
+            (len == size || host[size] == ':'))
             return true;
+    }
     return false;
 }
 
@@ -160,7 +163,8 @@ static void read_url(struct reading *reading)
             host -= i;
             break;
         }
-    bool is_here = is_this_machine(reading->at + (*reading->at == '@'), host);
+    size_t at = host > 0 && *reading->at == '@';
+    bool is_here = is_this_machine(reading->at + at, host - at);
     copy(reading, host);
     size_t rest = all - host, path = 0;
     while (path < rest && !strchr("?#", reading->at[path]))

@@ -1,5 +1,6 @@
 /* Spells a secret in every way that headers, URLs, JSON and logs do. */
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -17,12 +18,15 @@ static void hand(const struct forms *forms, struct buf *form)
     buf_fini(form);
 }
 
-static void percent(const struct forms *forms, const char *secret, const char *digits)
+/* A blank is %20 in a URL and + in a form's field. */
+static void percent(const struct forms *forms, const char *secret, const char *digits, bool form)
 {
     struct buf out = {0};
     for (const unsigned char *at = (const unsigned char *)secret; *at; at++) {
         if (isalnum(*at) || strchr("-._~", *at)) {
             buf_putc(&out, (char)*at);
+        } else if (form && *at == ' ') {
+            buf_putc(&out, '+');
         } else {
             buf_putc(&out, '%');
             buf_putc(&out, digits[*at >> 4]);
@@ -79,8 +83,10 @@ void secret_forms(const char *secret, void (*take)(void *ctx, const char *form, 
     if (len < SECRET_SHORTEST)
         return;
     take(ctx, secret, len);
-    percent(&forms, secret, "0123456789ABCDEF");
-    percent(&forms, secret, "0123456789abcdef");
+    for (int form = 0; form < 2; form++) {
+        percent(&forms, secret, "0123456789ABCDEF", form);
+        percent(&forms, secret, "0123456789abcdef", form);
+    }
     hex(&forms, secret, "0123456789ABCDEF");
     hex(&forms, secret, "0123456789abcdef");
     json_escaped(&forms, secret);
