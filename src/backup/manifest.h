@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backup/ustar.h"
 #include "base/hash.h"
+#include "base/ustar.h"
 
 struct arena;
 struct buf;

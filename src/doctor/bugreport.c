@@ -10,12 +10,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "base/ustar.h"
 #include "config/config.h"
 #include "doctor/bugreport.h"
 #include "doctor/bugreport_parts.h"
 #include "doctor/check.h"
 #include "doctor/redactor.h"
-#include "doctor/tar.h"
 
 enum { SMALL_FILE = 1 << 16 };
 
@@ -151,20 +151,29 @@ void bugreport_fini(struct bugreport *report)
 
 /* ---- the archive ---- */
 
+static int write_part(int fd, const char *folder, const struct bugreport_part *part,
+                      struct err *err)
+{
+    static const char zeros[USTAR_BLOCK];
+    unsigned char header[USTAR_HEADER];
+    struct ustar_entry entry = {.size = (int64_t)part->text.len, .mtime = time_wall_ms() / 1000};
+    snprintf(entry.path, sizeof(entry.path), "%s/%s", folder, part->name);
+    if (file_write(fd, header, ustar_put(&entry, header)) < 0 ||
+        file_write(fd, buf_text(&part->text), part->text.len) < 0 ||
+        file_write(fd, zeros, ustar_padding(entry.size)) < 0)
+        return err_errno(err, "unwritable_report", "cannot write %s into the archive", part->name);
+    return 0;
+}
+
 static int write_parts(const struct bugreport *report, const char *folder, int fd, struct err *err)
 {
-    int64_t now = time_wall_ms() / 1000;
-    for (size_t i = 0; i < report->count; i++) {
-        const struct bugreport_part *part = &report->parts[i];
-        struct tar_entry entry = {
-            .name = arena_printf(report->doctor->arena, "%s/%s", folder, part->name),
-            .bytes = buf_text(&part->text),
-            .len = part->text.len,
-            .at = now};
-        if (tar_put(fd, &entry, err) < 0)
+    static const char end[USTAR_END];
+    for (size_t i = 0; i < report->count; i++)
+        if (write_part(fd, folder, &report->parts[i], err) < 0)
             return -1;
-    }
-    return tar_end(fd, err);
+    return file_write(fd, end, sizeof(end)) < 0
+               ? err_errno(err, "unwritable_report", "cannot write the end of the archive")
+               : 0;
 }
 
 int bugreport_write(const struct bugreport *report, const char *path, const char *folder,

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backup/ustar.h"
 #include "base/folder.h"
+#include "base/ustar.h"
 
 /* The fields of a header, in order, and where they begin. */
 enum {

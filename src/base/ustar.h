@@ -1,7 +1,7 @@
-/* The file format of a backup's outside: POSIX ustar (IEEE Std 1003.1, pax), written in one way
+/* The headers of an archive that tar(1) reads: POSIX ustar (IEEE Std 1003.1, pax), written in one way
  * only, so that a reader can tell every changed byte. */
-#ifndef HQ_BACKUP_USTAR_H
-#define HQ_BACKUP_USTAR_H
+#ifndef HQ_BASE_USTAR_H
+#define HQ_BASE_USTAR_H
 
 #include <stdbool.h>
 #include <stddef.h>
