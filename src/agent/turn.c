@@ -190,6 +190,7 @@ static enum turn_go act(struct turn *turn)
 /* Somebody stopped the turn: end it as the reason says. */
 static enum turn_end stop(struct turn *turn)
 {
+    turn_control_back(turn->control);
     enum turn_stop why = turn_control_stopped(turn->control);
     json_array_clear(turn->report.ops);
     if (why == STOP_LOST)
@@ -200,6 +201,11 @@ static enum turn_end stop(struct turn *turn)
             turn_fail(turn, timeout ? "timeout" : "cancelled",
                       timeout ? "the deadline passed before an answer was there" : "cancelled");
         return go == TURN_GO_ENDED ? TURN_FINISHED : TURN_LOST;
+    }
+    if (why == STOP_PAUSE) {
+        report_park_for_pause(&turn->report);
+        return turn_send_end(turn, TURN_PARKED) == TURN_GO_ENDED ? (enum turn_end)turn->end
+                                                                 : TURN_LOST;
     }
     report_release(&turn->report);
     turn_send(turn);

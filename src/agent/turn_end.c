@@ -126,7 +126,8 @@ enum turn_go turn_follow(struct turn *turn)
 {
     struct fold_next after;
     turn_next(turn, &after);
-    if (turn_control_stopped(turn->control) != STOP_NONE)
+    enum turn_stop why = turn_control_stopped(turn->control);
+    if (why != STOP_NONE && why != STOP_PAUSE) /* a pause is the ledger's to keep */
         return turn_send(turn);
     if (after.what == FOLD_WAIT) {
         report_park_step(&turn->report, after.step);

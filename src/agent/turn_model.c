@@ -120,6 +120,11 @@ static int64_t left_of(const json_t *budget, const char *unit, int64_t spent)
     return left < 0 ? -1 : left > spent ? left - spent : 0;
 }
 
+static bool may_try_again(void *ctx)
+{
+    return turn_control_may_go_on(ctx);
+}
+
 static enum turn_go call_model(struct turn *turn, int64_t step)
 {
     const char *name;
@@ -146,10 +151,13 @@ static enum turn_go call_model(struct turn *turn, int64_t step)
         .session = turn->session.id,
         .thinking = turn->task.thinking,
         .cancel = turn_control_fetch(turn->control),
+        .may_try_again = may_try_again,
+        .try_ctx = turn->control,
     };
     crash_point("turn.model.before");
     enum model_outcome outcome =
         model_complete(model, &request, &answer, &retry_after_ms, &turn->err);
+    turn_control_back(turn->control);
     crash_point("turn.model.after");
     json_decref(messages);
     if (outcome != MODEL_OK)

@@ -322,6 +322,17 @@ static enum turn_go intend_again(struct turn *turn, const struct fold_next *next
     return turn_send(turn);
 }
 
+/* A panic killed it, or kept it from running: there is no result. The call stays as it was intended,
+ * and whoever goes on with the turn treats it as after a crash. */
+static bool is_broken_off(struct turn *turn, struct tool_result *result)
+{
+    if (turn_control_stopped(turn->control) != STOP_HALT || !result->is_error)
+        return false;
+    json_decref(result->details);
+    json_decref(result->handoff);
+    return true;
+}
+
 enum turn_go turn_run_tool(struct turn *turn, const struct fold_next *next)
 {
     struct tool_result result = {0};
@@ -333,7 +344,11 @@ enum turn_go turn_run_tool(struct turn *turn, const struct fold_next *next)
     turn_control_note(turn->control, note);
     if (!turn_control_may_start(turn->control, LEASE_PATIENCE_MS))
         return TURN_GO_STOP;
-    if (!tool_outcome(turn, next, &result, &state))
+    bool is_answered = tool_outcome(turn, next, &result, &state);
+    turn_control_back(turn->control);
+    if (is_answered && is_broken_off(turn, &result))
+        return TURN_GO_STOP;
+    if (!is_answered)
         return turn_follow(turn);
     if (result.park)
         return park_call(turn, next, &result);

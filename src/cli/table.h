@@ -23,6 +23,7 @@ extern const struct command command_flow_cancel, command_flow_retry, command_flo
     command_flow_runs, command_flow_show, command_flow_signal, command_flow_watch;
 extern const struct command command_job_done, command_job_list, command_job_show, command_job_watch;
 extern const struct command command_flow_replay, command_flow_test;
+extern const struct command command_panic, command_pause, command_resume;
 extern const struct command command_usage;
 extern const struct command command_agent_add, command_agent_list, command_agent_rm,
     command_agent_show, command_agent_test;

@@ -18,6 +18,7 @@ struct turn_control {
     char *task;
     int64_t fence, lease_end;
     enum turn_stop stop;
+    bool outside; /* a model or a tool is at work for it */
     char note[128];
     struct fetch_cancel *fetch;
     struct guard_switch *tool;
@@ -63,10 +64,13 @@ void turn_control_renew(struct turn_control *control, int64_t since_boot_ms)
 void turn_control_stop(struct turn_control *control, enum turn_stop why)
 {
     pthread_mutex_lock(&control->mutex);
-    if (control->stop == STOP_NONE || why == STOP_LOST)
+    if (control->stop == STOP_NONE || why == STOP_LOST ||
+        (control->stop == STOP_PAUSE && why != STOP_PAUSE))
         control->stop = why;
     pthread_cond_broadcast(&control->changed);
     pthread_mutex_unlock(&control->mutex);
+    if (why == STOP_PAUSE)
+        return;
     fetch_cancel(control->fetch);
     guard_switch_off(control->tool);
 }
@@ -87,8 +91,33 @@ bool turn_control_may_start(struct turn_control *control, int64_t ms)
            time_boot_ms() < until)
         thread_cond_wait(&control->changed, &control->mutex, 1000);
     bool may = control->stop == STOP_NONE && time_boot_ms() < control->lease_end;
+    control->outside = may;
     pthread_mutex_unlock(&control->mutex);
     return may;
+}
+
+void turn_control_back(struct turn_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    control->outside = false;
+    pthread_mutex_unlock(&control->mutex);
+}
+
+bool turn_control_may_go_on(struct turn_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    bool may = (control->stop == STOP_NONE || control->stop == STOP_PAUSE) &&
+               time_boot_ms() < control->lease_end;
+    pthread_mutex_unlock(&control->mutex);
+    return may;
+}
+
+bool turn_control_is_dying(struct turn_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    bool is = control->outside && control->stop != STOP_NONE && control->stop != STOP_PAUSE;
+    pthread_mutex_unlock(&control->mutex);
+    return is;
 }
 
 void turn_control_note(struct turn_control *control, const char *note)

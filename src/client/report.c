@@ -95,6 +95,12 @@ void report_park_for(struct report *report, const char *kind, int64_t in_ms)
                         json_pack("[{s:s,s:I}]", "kind", kind, "in_ms", (json_int_t)in_ms));
 }
 
+void report_park_for_pause(struct report *report)
+{
+    json_object_set_new(add(report, "park"), "waits",
+                        json_pack("[{s:s,s:s}]", "kind", "pause", "id", "company"));
+}
+
 void report_park_step(struct report *report, int64_t step)
 {
     json_object_set_new(add(report, "park"), "of_step", json_integer(step));

@@ -44,6 +44,8 @@ void report_finish(struct report *report, json_t *handoff, const char *failure_c
                    const char *failure_message);
 void report_fail(struct report *report, const char *failure_class, const char *message);
 void report_park_for(struct report *report, const char *kind, int64_t in_ms);
+/* Waits until no pause holds the task; ready at once where none does any more. */
+void report_park_for_pause(struct report *report);
 /* Waits for all tasks that answer the waiting calls of the step; none: ready again at once. */
 void report_park_step(struct report *report, int64_t step);
 /* `park` is {"mode","waits"} as a tool wants it (tool.h). */

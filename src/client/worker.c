@@ -25,6 +25,8 @@ enum {
     CLAIM_TRY_MS = 40000,  /* one claim, the hub's answer included */
     REGISTER_TRY_MS = 5000,
     EXTEND_TRY_MS = LIMIT_LEASE_MS - LIMIT_EXTEND_MS,
+    ROUND_MS = 1000, /* while turns run: a cancel arrives within */
+    DYING_MS = 20,   /* while turns are broken off: people wait for the word */
 };
 
 struct running { /* one turn; a node of the worker's list */
@@ -32,6 +34,7 @@ struct running { /* one turn; a node of the worker's list */
     struct worker *worker;
     struct turn_control *control;
     json_t *claimed;
+    int64_t halt; /* the newest pause that its claim looked at */
 };
 
 struct worker {
@@ -42,6 +45,9 @@ struct worker {
     int count;
     int64_t done;
     bool stopping, closing, registered;
+    /* Pauses, by their numbers: the newest that a claim told of, the newest that the turns were
+     * told of, and the newest of which nothing runs here any more, which is said to the hub. */
+    int64_t halt_heard, halt_seen, halt_done;
     struct fetch_cancel *cancel; /* ends a parked claim */
     pthread_t claimer, keeper;
     bool has_claimer, has_keeper;
@@ -96,17 +102,22 @@ static void *turn_thread(void *arg)
     return NULL;
 }
 
-/* Takes the reference. Runs it here when there is no thread left: slower, but nothing is lost. */
-static void start_turn(struct worker *worker, json_t *claimed, int64_t since)
+/* Takes the reference. Runs it here when there is no thread left: slower, but nothing is lost. What
+ * was claimed before a pause that the other turns have been told of is given back: nobody will tell
+ * this one. */
+static void start_turn(struct worker *worker, json_t *claimed, int64_t halt, int64_t since)
 {
     pthread_t thread;
     const json_t *task = json_object_get(claimed, "task");
     struct running *turn = mem_zalloc(sizeof(*turn));
     turn->worker = worker;
     turn->claimed = claimed;
+    turn->halt = halt;
     turn->control =
         turn_control_open(json_get_text(task, "id", ""), json_get_int(task, "fence", 0), since);
     pthread_mutex_lock(&worker->mutex);
+    if (halt < worker->halt_seen)
+        turn_control_stop(turn->control, STOP_HALT);
     turn->next = worker->turns;
     worker->turns = turn;
     worker->count++;
@@ -206,17 +217,29 @@ static int wait_for_room(struct worker *worker)
     return room;
 }
 
+/* Somebody has paused something: the keeper asks for whom that is meant. */
+static void hear_of_halt(struct worker *worker, int64_t halt)
+{
+    pthread_mutex_lock(&worker->mutex);
+    if (halt > worker->halt_heard)
+        worker->halt_heard = halt;
+    pthread_cond_broadcast(&worker->changed);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
 /* Each turn becomes the only owner of its part of the answer, which then says what time it is. */
 static void take_claimed(struct worker *worker, const json_t *answer, int64_t since)
 {
     json_t *tasks = json_object_get(answer, "tasks");
+    int64_t halt = json_get_int(answer, "halt", 0);
     crash_point("gateway.claimed");
     while (json_array_size(tasks) > 0) {
         json_t *claimed = json_incref(json_array_get(tasks, 0));
         json_array_remove(tasks, 0);
         json_set_text(claimed, "now", json_get_text(answer, "now", NULL));
-        start_turn(worker, claimed, since);
+        start_turn(worker, claimed, halt, since);
     }
+    hear_of_halt(worker, halt);
 }
 
 /* One claim. The lease is counted from when the claim was given at the latest: a parked claim's
@@ -227,9 +250,12 @@ static void claim_once(struct worker *worker, int room)
     struct err err;
     json_t *answer = NULL;
     rand_hex(request, 32);
-    json_t *body =
-        json_pack("{s:s,s:s,s:s,s:i,s:i}", "request", request, "agent", worker->config.agent,
-                  "nonce", worker->config.nonce, "max", room, "wait_ms", CLAIM_WAIT_MS);
+    pthread_mutex_lock(&worker->mutex);
+    int64_t heard = worker->halt_heard;
+    pthread_mutex_unlock(&worker->mutex);
+    json_t *body = json_pack("{s:s,s:s,s:s,s:i,s:i,s:I}", "request", request, "agent",
+                             worker->config.agent, "nonce", worker->config.nonce, "max", room,
+                             "wait_ms", CLAIM_WAIT_MS, "halt", (json_int_t)heard);
     enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/claim", body, CLAIM_TRY_MS,
                                         worker->cancel, &answer, NULL, &err);
     if (outcome == HUB_OK)
@@ -253,55 +279,116 @@ static void *claim_loop(void *arg)
 
 /* ---- keeping leases ---- */
 
+/* What the hub's word for a task means; NONE: go on. */
+static enum turn_stop stop_of(const json_t *result)
+{
+    const char *word = json_get_text(result, "result", "");
+    const char *reason = json_get_text(result, "reason", "");
+    return str_eq(word, "lost")        ? STOP_LOST
+           : str_eq(word, "halt")      ? STOP_HALT
+           : str_eq(word, "pause")     ? STOP_PAUSE
+           : !str_eq(word, "cancel")   ? STOP_NONE
+           : str_eq(reason, "timeout") ? STOP_TIMEOUT
+                                       : STOP_CANCELLED;
+}
+
+/* First the stop, then the lease: no call slips in between. The caller holds the mutex. */
 static void apply_result(struct worker *worker, const json_t *result, int64_t since)
 {
     const char *id = json_get_text(result, "task", "");
-    const char *word = json_get_text(result, "result", "");
-    const char *reason = json_get_text(result, "reason", "");
-    pthread_mutex_lock(&worker->mutex);
+    enum turn_stop stop = stop_of(result);
     for (struct running *turn = worker->turns; turn; turn = turn->next) {
         if (!str_eq(turn_control_task(turn->control), id))
             continue;
-        if (str_eq(word, "lost"))
-            turn_control_stop(turn->control, STOP_LOST);
-        else
+        if (stop != STOP_NONE)
+            turn_control_stop(turn->control, stop);
+        if (stop != STOP_LOST && stop != STOP_HALT)
             turn_control_renew(turn->control, since);
-        if (str_eq(word, "cancel"))
-            turn_control_stop(turn->control,
-                              str_eq(reason, "timeout") ? STOP_TIMEOUT : STOP_CANCELLED);
     }
+}
+
+static bool is_answered(const json_t *results, const struct running *turn)
+{
+    size_t i;
+    const json_t *result;
+    json_array_foreach (results, i, result)
+        if (str_eq(json_get_text(result, "task", ""), turn_control_task(turn->control)))
+            return true;
+    return false;
+}
+
+/* Turns that began while the hub was asked were not asked about: those that were claimed before the
+ * pause are given back. */
+static void apply_results(struct worker *worker, const json_t *answer, int64_t since)
+{
+    size_t i;
+    const json_t *result, *results = json_object_get(answer, "results");
+    int64_t halt = json_get_int(answer, "halt", 0);
+    pthread_mutex_lock(&worker->mutex);
+    json_array_foreach (results, i, result)
+        apply_result(worker, result, since);
+    for (struct running *turn = worker->turns; turn; turn = turn->next)
+        if (turn->halt < halt && !is_answered(results, turn))
+            turn_control_stop(turn->control, STOP_HALT);
+    if (halt > worker->halt_seen)
+        worker->halt_seen = halt;
+    if (halt > worker->halt_heard)
+        worker->halt_heard = halt;
     pthread_mutex_unlock(&worker->mutex);
+}
+
+/* The newest pause of which nothing runs here any more; the caller holds the mutex. */
+static int64_t halt_done(struct worker *worker)
+{
+    bool is_dying = false;
+    for (struct running *turn = worker->turns; turn; turn = turn->next)
+        is_dying = is_dying || turn_control_is_dying(turn->control);
+    if (!is_dying)
+        worker->halt_done = worker->halt_seen;
+    return worker->halt_done;
 }
 
 static void extend_once(struct worker *worker, json_t *projected)
 {
     struct err err;
     json_t *answer = NULL;
-    size_t i;
-    const json_t *result;
     pthread_mutex_lock(&worker->mutex);
     json_t *held = held_list(worker);
+    int64_t done = halt_done(worker);
     pthread_mutex_unlock(&worker->mutex);
-    json_t *body = json_pack("{s:s,s:s,s:o,s:O}", "agent", worker->config.agent, "nonce",
-                             worker->config.nonce, "held", held, "projected", projected);
+    json_t *body = json_pack("{s:s,s:s,s:o,s:O,s:I}", "agent", worker->config.agent, "nonce",
+                             worker->config.nonce, "held", held, "projected", projected, "halted",
+                             (json_int_t)done);
     int64_t since = time_boot_ms();
     enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/extend", body,
                                         EXTEND_TRY_MS, NULL, &answer, NULL, &err);
-    json_array_foreach (json_object_get(answer, "results"), i, result)
-        apply_result(worker, result, since);
+    if (outcome == HUB_OK)
+        apply_results(worker, answer, since);
     if (outcome == HUB_LOST)
         log_warn("the hub does not know this process any more: %s", err.message);
     json_decref(answer);
     json_decref(body);
 }
 
-/* Waits for the next round; a shorter one while turns run, so that a cancel arrives soon. */
+/* How long until the hub is asked again. The caller holds the mutex. */
+static int64_t round_ms(struct worker *worker)
+{
+    if (worker->halt_heard > worker->halt_seen && worker->count > 0)
+        return 0;
+    if (worker->halt_seen > worker->halt_done && worker->count > 0)
+        return DYING_MS;
+    return worker->count > 0 ? ROUND_MS : LIMIT_EXTEND_MS;
+}
+
+/* Waits for the next round. */
 static bool next_round(struct worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    int64_t until = time_boot_ms() + (worker->count > 0 ? 1000 : LIMIT_EXTEND_MS);
-    while (!worker->closing && time_boot_ms() < until)
-        thread_cond_wait(&worker->changed, &worker->mutex, until - time_boot_ms());
+    int64_t since = time_boot_ms();
+    for (int64_t left = round_ms(worker); left > 0 && !worker->closing;) {
+        thread_cond_wait(&worker->changed, &worker->mutex, left);
+        left = since + round_ms(worker) - time_boot_ms();
+    }
     bool go_on = !worker->closing;
     pthread_mutex_unlock(&worker->mutex);
     return go_on;

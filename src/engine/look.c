@@ -174,6 +174,10 @@ static void look(struct sheet *sheet, struct view *view, const struct ledger_loo
     struct err err = {0};
     view->first_op = sheet->op_count;
     view->op_count = 0;
+    if (ledger_is_paused(view->looking->drafting.ledger)) {
+        drop(view); /* a resume makes all that is due known again */
+        return;
+    }
     int rc = load(view, news, &err);
     if (rc == FOLLOWED)
         rc = decide(sheet, view, &err);
@@ -220,6 +224,7 @@ static void refused(struct sheet *sheet, struct view *view, const struct outcome
     struct err err = {0};
     struct outcome marked;
     bool overtaken = outcome->status == LEDGER_CONFLICT;
+    bool is_final = str_eq(outcome->code, "ended") || str_eq(outcome->code, "paused");
     if (outcome->status == LEDGER_BUSY) {
         trouble(view, outcome->message);
         return;
@@ -229,7 +234,7 @@ static void refused(struct sheet *sheet, struct view *view, const struct outcome
         if (apply(sheet, view->first_op, 1, &marked, &err) < 0)
             log_warn("run %s: %s", view->run, err.message);
     }
-    view->again = view->again || (overtaken && !str_eq(outcome->code, "ended"));
+    view->again = view->again || (overtaken && !is_final);
     drop(view);
 }
 
@@ -332,21 +337,40 @@ void look_at(const struct looking *looking, const struct portion *portion)
     arena_fini(&arena);
 }
 
+/* It stays due, and is looked for again when something is resumed. */
+static bool is_paused(struct ledger *ledger, const struct run *run, struct arena *arena)
+{
+    struct err err;
+    struct pause held = {0}, *list;
+    struct task task = {.id = run->task};
+    size_t count;
+    ledger_pauses(ledger, arena, &list, &count);
+    return count > 0 && ledger_get(ledger, &task_record, &task, arena, &err) == 0 &&
+           ledger_pause_of(ledger, &task, arena, &held, &err) == 0 && held.id;
+}
+
 bool look_for_due(const struct looking *looking)
 {
     struct ledger *ledger = looking->drafting.ledger;
     struct arena arena = {0};
     struct err err;
     void *rows;
-    size_t count = 0, added = 0;
+    size_t count = 0, added = 0, paused = 0;
     int64_t now = ledger_now(ledger);
+    if (ledger_is_paused(ledger))
+        return false;
     int rc =
         ledger_query(ledger, LIST_RUNS_DUE, NULL, NULL, now, DUE_PAGE, &arena, &rows, &count, &err);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        added += queue_add(looking->queue, ((const struct run *)rows)[i].id);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct run *run = &((const struct run *)rows)[i];
+        if (is_paused(ledger, run, &arena))
+            paused++;
+        else
+            added += queue_add(looking->queue, run->id);
+    }
     bool more = count == DUE_PAGE && added > 0;
     if (rc < 0 || (count == DUE_PAGE && added == 0))
-        queue_due_in(looking->queue, rc < 0 ? TROUBLE_MS : DUE_AGAIN_MS);
+        queue_due_in(looking->queue, rc < 0 || paused ? TROUBLE_MS : DUE_AGAIN_MS);
     arena_fini(&arena);
     return more;
 }

@@ -45,6 +45,8 @@ const struct http_route hub_routes[] = {
     {"GET", "/v1/jobs/{id}", api_job_get},
     {"POST", "/v1/jobs/{id}", api_job_post},
     {"GET", "/v1/status", api_status},
+    {"POST", "/v1/pause", api_pause},
+    {"POST", "/v1/resume", api_resume},
     {"GET", "/v1/agents", api_agents},
     {"POST", "/v1/admin/check", api_check},
     {"POST", "/v1/admin/backup", api_backup},

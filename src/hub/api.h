@@ -94,6 +94,10 @@ void api_set_now(struct hub *hub, json_t *answer);
  */
 int api_add_budget(struct hub *hub, const struct task *task, json_t *answer, struct err *err);
 
+/* Adds "paused": the pause that holds the task back, {id,by,reason,panic,at}; left out where none
+ * does. 0, or -1 with *err. */
+int api_add_pause(struct hub *hub, const struct task *task, json_t *answer, struct err *err);
+
 /* Rows as {"items":[…]}. */
 json_t *api_items(const struct record *record, const void *rows, size_t count);
 
@@ -190,6 +194,8 @@ enum http_verdict api_inbox_post(void *, struct http_request *, struct http_resp
 enum http_verdict api_job_list(void *, struct http_request *, struct http_response *);
 enum http_verdict api_job_get(void *, struct http_request *, struct http_response *);
 enum http_verdict api_job_post(void *, struct http_request *, struct http_response *);
+enum http_verdict api_pause(void *, struct http_request *, struct http_response *);
+enum http_verdict api_resume(void *, struct http_request *, struct http_response *);
 enum http_verdict api_status(void *, struct http_request *, struct http_response *);
 enum http_verdict api_agents(void *, struct http_request *, struct http_response *);
 enum http_verdict api_check(void *, struct http_request *, struct http_response *);

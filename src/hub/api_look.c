@@ -178,7 +178,8 @@ static json_t *describe(struct hub *hub, struct task *task, bool full, struct ar
     if (add_list(hub, LIST_WAITS, &wait_record, "waits", task->id, answer, arena, err) < 0 ||
         add_list(hub, LIST_EFFECTS, &effect_record, "effects", task->id, answer, arena, err) < 0)
         goto fail;
-    if (add_notes(hub, task->id, answer, arena, err) < 0)
+    if (add_notes(hub, task->id, answer, arena, err) < 0 ||
+        api_add_pause(hub, task, answer, err) < 0)
         goto fail;
     if (full && add_list(hub, LIST_CALLS, &call_record, "calls", task->id, answer, arena, err) < 0)
         goto fail;

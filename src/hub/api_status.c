@@ -122,11 +122,12 @@ static json_t *agent_item(struct hub *hub, const struct decider *caller,
     int rc = ledger_get(hub->ledger, &agent_record, &row, arena, err);
     if (rc < 0 || ledger_count(hub->ledger, config->id, &counts, err) < 0)
         return NULL;
-    json_t *item = json_pack("{s:s,s:s?,s:s?,s:i,s:I,s:I,s:b,s:I,s:I,s:I}", "id", config->id,
-                             "name", config->name, "model", config->model, "port", config->port,
-                             "pid", (json_int_t)row.pid, "incarnation", (json_int_t)row.incarnation,
-                             "paused", row.paused, "queued", (json_int_t)counts.queued, "working",
-                             (json_int_t)counts.working, "waiting", (json_int_t)counts.waiting);
+    json_t *item =
+        json_pack("{s:s,s:s?,s:s?,s:i,s:I,s:I,s:b,s:I,s:I,s:I}", "id", config->id, "name",
+                  config->name, "model", config->model, "port", config->port, "pid",
+                  (json_int_t)row.pid, "incarnation", (json_int_t)row.incarnation, "paused",
+                  row.paused || ledger_is_paused(hub->ledger), "queued", (json_int_t)counts.queued,
+                  "working", (json_int_t)counts.working, "waiting", (json_int_t)counts.waiting);
     add_breaker(hub, &row, item);
     json_object_set_new(item, "seen_ms",
                         json_integer(ledger_agent_seen_ms(hub->ledger, config->id)));
@@ -260,11 +261,22 @@ static int add_runs(const struct look *look, json_t *answer, struct err *err)
     return 0;
 }
 
+static int add_paused(const struct look *look, json_t *answer, struct err *err)
+{
+    struct pause *list;
+    size_t count;
+    ledger_pauses(look->hub->ledger, look->arena, &list, &count);
+    json_t *items = api_items(&pause_record, list, count);
+    json_object_set(answer, "paused", json_object_get(items, "items"));
+    json_decref(items);
+    return 0;
+}
+
 enum http_verdict api_status(void *ctx, struct http_request *request,
                              struct http_response *response)
 {
     static int (*const parts[])(const struct look *, json_t *, struct err *) = {
-        add_agents, add_held, add_budget, add_chains, add_inbox, add_runs};
+        add_agents, add_held, add_budget, add_chains, add_inbox, add_runs, add_paused};
     struct hub *hub = ctx;
     struct err err;
     char started[TIME_TEXT];

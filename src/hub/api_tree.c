@@ -42,6 +42,10 @@ static json_t *tree_item(struct hub *hub, const struct task *task, struct arena 
         json_object_set(item, "waits", json_object_get(waits, "items"));
         json_decref(waits);
     }
+    if (api_add_pause(hub, task, item, err) < 0) {
+        json_decref(item);
+        return NULL;
+    }
     ledger_task_note(hub->ledger, task->id, note);
     json_set_text(item, "note", *note ? note : run_view_note(hub, task, arena));
     return item;

@@ -169,14 +169,22 @@ fail:
     return NULL;
 }
 
+/* What a claim gives. */
+struct given {
+    struct task *tasks;
+    const struct session *sessions;
+    size_t count;
+    int64_t halt; /* the newest pause that was looked at */
+};
+
 static enum http_verdict answer_claim(struct hub *hub, struct http_request *request,
-                                      struct http_response *response, struct task *tasks,
-                                      const struct session *sessions, size_t count)
+                                      struct http_response *response, const struct given *given)
 {
     struct err err;
     json_t *items = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *item = claimed_item(hub, &tasks[i], &sessions[i], &request->arena, &err);
+    for (size_t i = 0; i < given->count; i++) {
+        json_t *item =
+            claimed_item(hub, &given->tasks[i], &given->sessions[i], &request->arena, &err);
         if (!item) {
             json_decref(items);
             return api_unavailable(request, response, &err);
@@ -184,7 +192,7 @@ static enum http_verdict answer_claim(struct hub *hub, struct http_request *requ
         json_array_append_new(items, item);
     }
     crash_point("hub.claim.answer");
-    json_t *answer = json_pack("{s:o}", "tasks", items);
+    json_t *answer = json_pack("{s:o,s:I}", "tasks", items, "halt", (json_int_t)given->halt);
     api_set_now(hub, answer);
     return http_json(request, response, 200, answer);
 }
@@ -204,6 +212,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
     struct task *tasks;
     struct session *sessions = NULL;
     size_t count;
+    int64_t halt = 0, heard = json_get_int(body, "halt", 0);
     uint64_t seen = http_wakes(request->server);
     int64_t wait_ms = json_get_int(body, "wait_ms", 0);
     struct claim claim = {
@@ -212,6 +221,7 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
         .nonce = json_get_text(body, "nonce", ""),
         .max = (size_t)json_get_int(body, "max", 1),
         .sessions = &sessions,
+        .halt = &halt,
     };
     if (request->parked_before && !worker_is_alive(hub, request, claim.agent))
         return api_refuse(request, response, 503, "silent",
@@ -221,12 +231,13 @@ static enum http_verdict do_claim(struct hub *hub, struct http_request *request,
         return api_unavailable(request, response, &err);
     if (outcome.status != LEDGER_OK)
         return api_outcome(request, response, &outcome);
-    if (count == 0 && wait_ms > 0 && !request->deadline_passed) {
+    if (count == 0 && wait_ms > 0 && !request->deadline_passed && halt <= heard) {
         const char *key = arena_printf(&request->arena, "queue:%s", claim.agent);
         wait_ms = wait_ms < LIMIT_WAIT_MS ? wait_ms : LIMIT_WAIT_MS;
         return http_park(request, key, seen, request->started_ms + wait_ms);
     }
-    return answer_claim(hub, request, response, tasks, sessions, count);
+    const struct given given = {tasks, sessions, count, halt};
+    return answer_claim(hub, request, response, &given);
 }
 
 enum http_verdict api_claim(void *ctx, struct http_request *request, struct http_response *response)
@@ -279,15 +290,17 @@ static void apply_projected(struct hub *hub, struct http_request *request, const
 static enum http_verdict do_extend(struct hub *hub, struct http_request *request,
                                    struct http_response *response, const json_t *body)
 {
-    static const char *const names[] = {"ok", "lost", "cancel"};
+    static const char *const names[] = {"ok", "lost", "cancel", "pause", "halt"};
     struct arena *arena = &request->arena;
     size_t count;
     const char *agent = json_get_text(body, "agent", "");
+    const char *nonce = json_get_text(body, "nonce", "");
     struct held *held = read_held(json_object_get(body, "held"), arena, &count);
+    int64_t halt = ledger_halt(hub->ledger); /* before the look: never newer than what it saw */
+    ledger_acknowledge(hub->ledger, agent, nonce, json_get_int(body, "halted", 0));
     enum extend_result *results = arena_alloc(arena, (count + 1) * sizeof(*results));
     const char **reasons = arena_alloc(arena, (count + 1) * sizeof(*reasons));
-    if (ledger_extend(hub->ledger, agent, json_get_text(body, "nonce", ""), held, count, results,
-                      reasons) < 0)
+    if (ledger_extend(hub->ledger, agent, nonce, held, count, results, reasons) < 0)
         return api_refuse(request, response, 409, "lost", "another process serves %s now", agent);
     apply_projected(hub, request, agent, json_object_get(body, "projected"));
     json_t *list = json_array();
@@ -297,7 +310,9 @@ static enum http_verdict do_extend(struct hub *hub, struct http_request *request
             json_set_text(item, "reason", reasons[i]);
         json_array_append_new(list, item);
     }
-    return http_json(request, response, 200, json_pack("{s:o}", "results", list));
+    crash_point("hub.halt.told");
+    return http_json(request, response, 200,
+                     json_pack("{s:o,s:I}", "results", list, "halt", (json_int_t)halt));
 }
 
 enum http_verdict api_extend(void *ctx, struct http_request *request,

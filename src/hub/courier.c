@@ -28,7 +28,7 @@ enum {
     SEND_MS = 60000,
     ANSWER_BYTES = 65536, /* a message object of Discord has a few kB */
     IDLE_MS = 60000,
-    TROUBLE_MS = 1000, /* the ledger did not answer */
+    TROUBLE_MS = 1000,  /* the ledger did not answer */
     BLOCKED_MS = 60000, /* until somebody has put the URL in its place */
     MINUTE_MS = 60000,
     GRACE_MS = 2000,
@@ -41,8 +41,9 @@ struct carrier {
     struct outbox_place place;
     pthread_t thread;
     bool started;
-    bool is_gone;    /* the receiver said that it is not to be used again */
-    int64_t *starts; /* of the last per_minute posts, a ring */
+    struct fetch_cancel *cancel; /* of the post that is on its way; NULL: none is */
+    bool is_gone;                /* the receiver said that it is not to be used again */
+    int64_t *starts;             /* of the last per_minute posts, a ring */
     int64_t at;
 };
 
@@ -50,13 +51,13 @@ struct courier {
     const struct config *config;
     struct ledger *ledger;
     struct fetch *fetch;
-    struct fetch_cancel *cancel;
     struct arena arena;
     struct carrier *carriers;
     size_t count, running;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     uint64_t wakes;
+    uint64_t halts; /* how often people have stopped it: what was begun before does not start */
     bool stopping;
 };
 
@@ -113,7 +114,41 @@ static int settle(struct carrier *carrier, struct effect *effect,
                    judgement->reason);
 }
 
-/* The effect is in flight, on disk. Returns 0, or -1 when the ledger did not take the outcome. */
+/* False: people have stopped the company since `halts` was read, or the hub ends. */
+static bool set_out(struct carrier *carrier, uint64_t halts)
+{
+    struct courier *courier = carrier->courier;
+    struct fetch_cancel *cancel = fetch_cancel_open();
+    pthread_mutex_lock(&courier->mutex);
+    bool may = courier->halts == halts && !courier->stopping;
+    carrier->cancel = may ? cancel : NULL;
+    pthread_mutex_unlock(&courier->mutex);
+    if (!may)
+        fetch_cancel_close(cancel);
+    return may;
+}
+
+static void come_back(struct carrier *carrier)
+{
+    struct courier *courier = carrier->courier;
+    pthread_mutex_lock(&courier->mutex);
+    struct fetch_cancel *cancel = carrier->cancel;
+    carrier->cancel = NULL;
+    pthread_cond_broadcast(&courier->changed);
+    pthread_mutex_unlock(&courier->mutex);
+    fetch_cancel_close(cancel);
+}
+
+static uint64_t halts_of(struct courier *courier)
+{
+    pthread_mutex_lock(&courier->mutex);
+    uint64_t halts = courier->halts;
+    pthread_mutex_unlock(&courier->mutex);
+    return halts;
+}
+
+/* The effect is in flight, on disk, and has set out. Returns 0, or -1 when the ledger did not take
+ * the outcome. */
 static int send(struct carrier *carrier, struct effect *effect,
                 const struct webhook_message *message, struct arena *arena)
 {
@@ -133,11 +168,12 @@ static int send(struct carrier *carrier, struct effect *effect,
                                     .total_ms = SEND_MS,
                                     .max_body = ANSWER_BYTES,
                                     .once = true,
-                                    .cancel = courier->cancel};
+                                    .cancel = carrier->cancel};
     rate_note(carrier);
     crash_point("courier.send.before");
     enum fetch_outcome outcome = fetch_run(courier->fetch, &request, &response, &err);
     crash_point("courier.send.after");
+    come_back(carrier);
     webhook_judge(message, &(struct webhook_answer){outcome, &response, &err}, arena, &judgement);
     carrier->is_gone = carrier->is_gone || judgement.is_gone;
     carrier->place.head[0] = '\0';
@@ -164,11 +200,16 @@ static int deliver(struct carrier *carrier, struct effect *effect, struct arena 
     if (!body)
         return put_off(carrier, effect, BLOCKED_MS, err.message);
     struct webhook_message message = {courier->config, carrier->webhook, url, effect->id, body};
+    uint64_t halts = halts_of(courier);
     int rc = outbox_begin(courier->ledger, effect);
-    if (rc == 0)
+    if (rc > 0) /* paused: it stands aside, and others may go on */
+        carrier->place.head[0] = '\0';
+    else if (rc == 0 && set_out(carrier, halts))
         rc = send(carrier, effect, &message, arena);
+    else if (rc == 0)
+        rc = put_off(carrier, effect, 0, "stopped before it was sent");
     json_decref(body);
-    return rc;
+    return rc < 0 ? -1 : 0;
 }
 
 /* Does what is due; returns how long there is nothing more to do, 0: look again. */
@@ -232,7 +273,6 @@ struct courier *courier_open(const struct config *config, struct ledger *ledger,
     courier->config = config;
     courier->ledger = ledger;
     courier->fetch = fetch_open();
-    courier->cancel = fetch_cancel_open();
     pthread_mutex_init(&courier->mutex, NULL);
     thread_cond_init(&courier->changed);
     courier->count = config->webhook_count;
@@ -261,6 +301,44 @@ void courier_wake(struct courier *courier)
     pthread_mutex_unlock(&courier->mutex);
 }
 
+static size_t under_way(const struct courier *courier)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < courier->count; i++)
+        count += courier->carriers[i].cancel != NULL;
+    return count;
+}
+
+static void break_off(struct courier *courier)
+{
+    for (size_t i = 0; i < courier->count; i++)
+        if (courier->carriers[i].cancel)
+            fetch_cancel(courier->carriers[i].cancel);
+}
+
+/* The caller holds the mutex. */
+static void wait_for_none_under_way(struct courier *courier, int64_t ms)
+{
+    int64_t until = time_boot_ms() + ms;
+    for (int64_t left = ms; under_way(courier) > 0 && left > 0; left = until - time_boot_ms())
+        thread_cond_wait(&courier->changed, &courier->mutex, left);
+}
+
+size_t courier_halt(struct courier *courier, bool panic)
+{
+    size_t broken = 0;
+    pthread_mutex_lock(&courier->mutex);
+    courier->halts++;
+    if (panic) {
+        wait_for_none_under_way(courier, GRACE_MS);
+        broken = under_way(courier);
+        break_off(courier);
+        wait_for_none_under_way(courier, GRACE_MS);
+    }
+    pthread_mutex_unlock(&courier->mutex);
+    return broken;
+}
+
 void courier_close(struct courier *courier)
 {
     if (!courier)
@@ -271,12 +349,11 @@ void courier_close(struct courier *courier)
     pthread_cond_broadcast(&courier->changed);
     while (courier->running > 0 && time_boot_ms() < until)
         thread_cond_wait(&courier->changed, &courier->mutex, until - time_boot_ms());
+    break_off(courier);
     pthread_mutex_unlock(&courier->mutex);
-    fetch_cancel(courier->cancel);
     for (size_t i = 0; i < courier->count; i++)
         if (courier->carriers[i].started)
             pthread_join(courier->carriers[i].thread, NULL);
-    fetch_cancel_close(courier->cancel);
     fetch_close(courier->fetch);
     pthread_mutex_destroy(&courier->mutex);
     pthread_cond_destroy(&courier->changed);

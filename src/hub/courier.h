@@ -7,6 +7,9 @@
 #ifndef HQ_HUB_COURIER_H
 #define HQ_HUB_COURIER_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct config;
 struct courier;
 struct err;
@@ -18,6 +21,11 @@ struct courier *courier_open(const struct config *config, struct ledger *ledger,
 
 /* The outbox was touched, or something in it is due. Any thread; never blocks. */
 void courier_wake(struct courier *courier);
+
+/* To be called when a pause is on disk: nothing of it that has not set out yet does so any more. With
+ * `panic` what is on its way gets two seconds, then it is cut off, and that has happened on return
+ * (blocks 4 s at most). Returns how many were cut off. Any thread. */
+size_t courier_halt(struct courier *courier, bool panic);
 
 /* Gives what is being sent two seconds to end, then cuts it off. NULL is allowed. */
 void courier_close(struct courier *courier);

@@ -17,6 +17,7 @@
 #include "hub/counters.h"
 #include "hub/courier.h"
 #include "hub/engine_router.h"
+#include "hub/halt.h"
 #include "hub/hub.h"
 #include "hub/jobs.h"
 #include "hub/sample.h"
@@ -205,7 +206,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     if (!hub->ledger)
         goto fail;
     set_providers(hub);
-    if (open_tail(hub, err) < 0)
+    if (halt_take_over(hub, err) < 0 || open_tail(hub, err) < 0)
         goto fail;
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);

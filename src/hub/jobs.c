@@ -31,6 +31,7 @@ enum {
 struct jobs {
     struct job_bridge bridge;
     struct arena arena;
+    pthread_mutex_t handing_out; /* held from the look at pauses until the folder is in place */
     pthread_t thread;
     int wake, watch; /* eventfd, inotify */
     atomic_bool stopping;
@@ -56,11 +57,35 @@ static size_t look_at(struct job_bridge *bridge, enum ledger_list list, const ch
     return count;
 }
 
+static bool is_paused(struct job_bridge *bridge, const struct job *job)
+{
+    struct arena arena = {0};
+    struct err err = {0};
+    struct pause held = {0};
+    struct task task = {.id = job->task};
+    int rc = ledger_get(bridge->ledger, &task_record, &task, &arena, &err);
+    if (rc == 0)
+        rc = ledger_pause_of(bridge->ledger, &task, &arena, &held, &err);
+    bool is = rc < 0 || held.id || ledger_is_paused(bridge->ledger);
+    arena_fini(&arena);
+    return is;
+}
+
+/* A paused one stays in the ledger; a resume wakes the bridge. */
+static void hand_out(struct job_bridge *bridge, const struct job *job)
+{
+    struct jobs *jobs = (struct jobs *)bridge; /* its first member */
+    pthread_mutex_lock(&jobs->handing_out);
+    if (!is_paused(bridge, job))
+        job_submit(bridge, job);
+    pthread_mutex_unlock(&jobs->handing_out);
+}
+
 /* Oldest first. Returns how many jobs are out. */
 static size_t look(struct job_bridge *bridge)
 {
     bridge->is_waiting = false;
-    size_t out = look_at(bridge, LIST_JOBS, JOB_INTENDED, job_submit);
+    size_t out = look_at(bridge, LIST_JOBS, JOB_INTENDED, hand_out);
     out += look_at(bridge, LIST_JOBS, JOB_SUBMITTED, job_look);
     out += look_at(bridge, LIST_JOBS, JOB_RUNNING, job_look);
     look_at(bridge, LIST_JOBS_TO_ARCHIVE, NULL, job_archive);
@@ -142,6 +167,7 @@ int jobs_open(const struct config *config, struct ledger *ledger, struct jobs **
     struct jobs *self = mem_zalloc(sizeof(*self));
     self->bridge = (struct job_bridge){.config = config, .ledger = ledger};
     self->watch = -1;
+    pthread_mutex_init(&self->handing_out, NULL);
     self->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = self->wake < 0 ? err_errno(err, "no_resources", "cannot make an eventfd")
                             : make_folders(self, err);
@@ -161,6 +187,19 @@ void jobs_wake(struct jobs *jobs)
         eventfd_write(jobs->wake, 1);
 }
 
+bool jobs_halt(struct jobs *jobs, int64_t ms)
+{
+    struct timespec until;
+    if (!jobs)
+        return true;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000 + 1;
+    if (pthread_mutex_clocklock(&jobs->handing_out, CLOCK_MONOTONIC, &until) != 0)
+        return false;
+    pthread_mutex_unlock(&jobs->handing_out);
+    return true;
+}
+
 void jobs_close(struct jobs *jobs)
 {
     if (!jobs)
@@ -174,6 +213,7 @@ void jobs_close(struct jobs *jobs)
         close(jobs->wake);
     if (jobs->watch >= 0)
         close(jobs->watch);
+    pthread_mutex_destroy(&jobs->handing_out);
     map_free(&jobs->bridge.seen);
     map_free(&jobs->bridge.told);
     arena_fini(&jobs->arena);

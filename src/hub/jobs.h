@@ -7,6 +7,9 @@
 #ifndef HQ_HUB_JOBS_H
 #define HQ_HUB_JOBS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct config;
 struct err;
 struct jobs;
@@ -20,6 +23,9 @@ int jobs_open(const struct config *config, struct ledger *ledger, struct jobs **
 
 /* A job was touched. Any thread; never blocks. NULL is allowed, here and below. */
 void jobs_wake(struct jobs *jobs);
+/* To be called when a pause is on disk: waits, at most `ms`, until no job that was looked at before is
+ * being handed out. False: one still is. Any thread. */
+bool jobs_halt(struct jobs *jobs, int64_t ms);
 void jobs_close(struct jobs *jobs);
 
 #endif

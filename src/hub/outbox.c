@@ -14,6 +14,7 @@
 #include "hub/outbox.h"
 #include "ledger/ledger.h"
 
+/* 0, 1 where a pause has put it aside, -1 where the ledger did not take it. */
 static int change(struct ledger *ledger, struct effect to)
 {
     struct err err = {0};
@@ -24,7 +25,7 @@ static int change(struct ledger *ledger, struct effect to)
     int rc = ledger_apply(ledger, &batch, &outcome, &err);
     crash_point("courier.commit.after");
     if (rc == 0 && outcome.status == LEDGER_OK)
-        return 0;
+        return str_eq(outcome.state, "paused");
     log_warn("delivery %s: the ledger did not take \"%s\": %s", to.id, to.state,
              rc < 0 ? err.message : outcome.message);
     return -1;
@@ -38,8 +39,9 @@ static struct effect changed(const struct effect *effect, const char *state, con
 
 int outbox_begin(struct ledger *ledger, struct effect *effect)
 {
-    if (change(ledger, changed(effect, EFFECT_IN_FLIGHT, NULL)) < 0)
-        return -1;
+    int rc = change(ledger, changed(effect, EFFECT_IN_FLIGHT, NULL));
+    if (rc != 0)
+        return rc;
     effect->state = EFFECT_IN_FLIGHT;
     effect->fence++;
     effect->attempts++;

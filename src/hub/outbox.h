@@ -38,7 +38,8 @@ json_t *outbox_body(struct ledger *ledger, const struct effect *effect, struct a
                     struct err *err);
 
 /* Each returns when it is on disk: 0, or -1 (logged) where the ledger did not take it. */
-int outbox_begin(struct ledger *ledger, struct effect *effect); /* in_flight: counts an attempt */
+/* in_flight: counts an attempt; 1: a pause has put the effect aside instead. */
+int outbox_begin(struct ledger *ledger, struct effect *effect);
 int outbox_put_off(struct ledger *ledger, const struct effect *effect, int64_t at,
                    const char *reason);
 int outbox_confirm(struct ledger *ledger, const struct effect *effect, const char *receiver_id);

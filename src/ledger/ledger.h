@@ -430,6 +430,7 @@ enum ledger_list {
     LIST_TREE,             /* a = root id; oldest first; cursor = seq to go on above */
     LIST_CALLS,            /* a = task id; by step, idx */
     LIST_WAITS,            /* a = task id */
+    LIST_WAITERS,          /* a = kind, b = id: the waits for that */
     LIST_EFFECTS,          /* a = task id */
     LIST_EFFECTS_BY_STATE, /* a = state, b = destination; by ready_at, cursor = go on above */
     LIST_SESSIONS,         /* a = agent; newest first */

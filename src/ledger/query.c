@@ -330,6 +330,13 @@ static struct scan scan_usage(const char *first, const char *last)
     return scan;
 }
 
+static struct scan scan_waiters(const char *kind, const char *id)
+{
+    struct scan scan = scan_of(&wait_record, "wait_target", kind);
+    scan.eq[scan.eq_count++] = value_text(id);
+    return scan;
+}
+
 static struct scan scan_sessions(const char *agent)
 {
     struct scan scan = scan_of(&session_record, "session_updated", agent);
@@ -356,6 +363,8 @@ static struct scan scan_work(struct arena *arena, enum ledger_list list, const c
         return scan_of(&call_record, NULL, a);
     case LIST_WAITS:
         return scan_of(&wait_record, NULL, a);
+    case LIST_WAITERS:
+        return scan_waiters(a, b);
     case LIST_EFFECTS:
         return scan_of(&effect_record, "effect_task", a);
     case LIST_EFFECTS_BY_STATE:

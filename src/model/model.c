@@ -77,7 +77,8 @@ static enum model_outcome run_tries(struct model *model, struct listener *listen
             return outcome;
         log_info("model %s/%s: try %d of %d: %s; again in %lld ms", model->provider, request->model,
                  tries, TRIES, err->message, (long long)wait);
-        if (!pause_ms(wait, request->cancel)) {
+        if (!pause_ms(wait, request->cancel) ||
+            (request->may_try_again && !request->may_try_again(request->try_ctx))) {
             err_set(err, "model_cancelled", "the call was cancelled");
             return MODEL_CANCELLED;
         }

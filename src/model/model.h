@@ -37,6 +37,9 @@ struct model_request {
     const char *session;    /* a stable id for provider-side caching; may be NULL */
     const char *thinking;   /* off minimal low medium high xhigh; NULL: the provider's default */
     struct fetch_cancel *cancel;
+    /* Asked before every try but the first; false ends the call as cancelled. NULL: always. */
+    bool (*may_try_again)(void *try_ctx);
+    void *try_ctx;
     int64_t deadline_boot_ms; /* 0: the provider's own time-outs */
     /* Text as it streams, on the calling thread; may be NULL. */
     void (*on_text)(void *ctx, const char *text, size_t len);

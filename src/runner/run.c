@@ -87,8 +87,8 @@ static void fail(struct work *work, const char *class, const char *message, cons
     finish(work, &outcome, call_state);
 }
 
-/* The lease is lost: nothing more is written. A cancel ends the task; a drain gives it back, and
- * the call stays as it is. */
+/* The lease is lost: nothing more is written. A cancel ends the task; a drain and a panic give it
+ * back, and the call stays as it is; a pause parks it. */
 static void end_stopped(struct work *work, const char *call_state)
 {
     enum turn_stop why = turn_control_stopped(work->control);
@@ -96,7 +96,10 @@ static void end_stopped(struct work *work, const char *call_state)
         fail(work, "cancelled", "cancelled", call_state);
     else if (why == STOP_TIMEOUT)
         fail(work, "timeout", "the deadline passed before the command had ended", call_state);
-    else if (why == STOP_DRAIN) {
+    else if (why == STOP_PAUSE) {
+        report_park_for_pause(&work->report);
+        send(work);
+    } else if (why == STOP_DRAIN || why == STOP_HALT) {
         report_release(&work->report);
         send(work);
     }
@@ -248,6 +251,7 @@ static void run_command(struct work *work)
     turn_control_note(work->control, "running the command");
     crash_point("runner.command.before");
     int rc = run_guarded(work, &report);
+    turn_control_back(work->control);
     crash_point("runner.command.after");
     if (turn_control_stopped(work->control) != STOP_NONE &&
         (rc != 0 || report.end == GUARD_CANCELLED)) {
@@ -294,8 +298,12 @@ static void work_on(struct work *work)
         end_stopped(work, NULL);
         return;
     }
-    if (intend(work))
+    if (!intend(work))
+        return;
+    if (turn_control_may_start(work->control, LEASE_PATIENCE_MS)) /* the hub may have been slow */
         run_command(work);
+    else
+        end_stopped(work, NULL);
 }
 
 static json_t *only_call(const json_t *claimed)
