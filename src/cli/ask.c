@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/operator.h"
 #include "cli/output.h"
+#include "cli/pause_text.h"
 #include "cli/question.h"
 #include "cli/route.h"
 #include "cli/table.h"
@@ -95,9 +96,10 @@ static int show_queued(const struct invocation *invocation, const json_t *answer
 {
     const json_t *task = json_object_get(answer, "task");
     if (invocation->json)
-        return output_json(
-            json_pack("{s:{s:s,s:s,s:s}}", "task", "id", json_get_text(task, "id", ""), "agent",
-                      json_get_text(task, "agent", ""), "state", json_get_text(task, "state", "")));
+        return output_json(json_pack(
+            "{s:{s:s,s:s,s:s,s:O*}}", "task", "id", json_get_text(task, "id", ""), "agent",
+            json_get_text(task, "agent", ""), "state", json_get_text(task, "state", ""), "paused",
+            json_object_get(answer, "paused")));
     puts(json_get_text(task, "id", ""));
     return COMMAND_OK;
 }
@@ -114,6 +116,23 @@ static int show_answer(struct operator_line *line, const char *id)
     }
     json_decref(answer);
     return code;
+}
+
+/* It is on disk, and nobody knows when people let it begin: it is not waited for unless that was
+ * asked for. COMMAND_PERSON ends the command. */
+static int look_for_pause(struct operator_line *line, const json_t *answer)
+{
+    const struct invocation *invocation = line->invocation;
+    const json_t *pause = json_object_get(answer, "paused");
+    if (!pause)
+        return COMMAND_OK;
+    output_note(invocation, "%s is %s: %s is taken in and begins after %s",
+                pause_scope(line->config, pause, invocation->arena),
+                pause_sentence(pause, invocation->arena),
+                json_get_text(json_object_get(answer, "task"), "id", "it"),
+                pause_resume_command(operator_hq(line), pause, invocation->arena));
+    bool stays = invocation_has(invocation, "wait") || invocation_has(invocation, "no-wait");
+    return stays || !line->config ? COMMAND_OK : COMMAND_PERSON;
 }
 
 static int check_words(const struct invocation *invocation)
@@ -144,7 +163,11 @@ static int ask(struct operator_line *line)
     if (code == COMMAND_OK && (!given || str_eq(given, "auto")))
         output_note(invocation, "asking %s",
                     json_get_text(json_object_get(answer, "task"), "agent", ""));
-    if (code == COMMAND_OK && invocation_has(invocation, "no-wait")) {
+    int held = code == COMMAND_OK ? look_for_pause(line, answer) : COMMAND_OK;
+    if (held != COMMAND_OK) {
+        code = show_queued(invocation, answer);
+        code = code == COMMAND_OK ? held : code;
+    } else if (code == COMMAND_OK && invocation_has(invocation, "no-wait")) {
         code = show_queued(invocation, answer);
     } else if (code == COMMAND_OK) {
         const json_t *task = json_object_get(answer, "task");

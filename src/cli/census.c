@@ -20,6 +20,7 @@
 #include "supervise/control.h"
 #include "supervise/life.h"
 #include "supervise/runfiles.h"
+#include "sys/halt_mark.h"
 #include "sys/lock.h"
 
 enum { HUB_PATIENCE_MS = 1000 };
@@ -113,6 +114,8 @@ static void describe_wait(struct census *census, const json_t *wait, json_t *out
     const char *text = kind;
     if (str_eq(kind, "task") || str_eq(kind, "session"))
         text = arena_printf(census->arena, "%s (%.6s)", who ? who : kind, id);
+    else if (str_eq(kind, "pause"))
+        text = "hq resume";
     else if (str_eq(kind, "approval"))
         text = approval_text(wait, census->arena);
     else if (str_eq(kind, "rate") || str_eq(kind, "timer"))
@@ -318,10 +321,12 @@ static json_t *document(struct census *census)
     json_t *held = json_object_get(census->answer, "held_effects");
     if (json_array_size(held))
         json_object_set(out, "held_effects", held);
-    static const char *const told[] = {"chains", "budget", "inbox_pending", "inbox_more"};
+    static const char *const told[] = {"chains", "budget", "inbox_pending", "inbox_more", "paused"};
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
         if (json_object_get(census->answer, told[i]))
             json_object_set(out, told[i], json_object_get(census->answer, told[i]));
+    if (halt_mark_get(census->config->state, census->arena))
+        json_object_set_new(out, "panic_written", json_true());
     json_t *usd = json_object_get(json_object_get(out, "budget"), "usd");
     json_set_text(usd, "per", usd ? census->config->budget_per : NULL);
     return out;

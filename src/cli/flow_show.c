@@ -12,6 +12,7 @@
 #include "cli/flow_lines.h"
 #include "cli/flow_look.h"
 #include "cli/output.h"
+#include "cli/pause_text.h"
 #include "cli/table.h"
 #include "cli/task_text.h"
 #include "flow/bundle.h"
@@ -81,6 +82,10 @@ static void print_run(const struct invocation *invocation, const struct flow *fl
                waiting ? " for " : "", waiting ? waiting : "",
                task_age(json_get_text(run, "created_at", NULL), arena),
                json_get_text(run, "caller", "?"));
+    const json_t *pause = json_object_get(run, "paused");
+    if (pause)
+        buf_printf(&out, "%s; go on: %s\n", pause_sentence(pause, arena),
+                   pause_resume_command("hq", pause, arena));
     if (json_get_text(run, "retry_of", NULL))
         buf_printf(&out, "goes on from the results of %s\n", json_get_text(run, "retry_of", ""));
     put_steps(&out, flow, run);

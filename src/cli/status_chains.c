@@ -30,6 +30,8 @@ static const char *end_of(const json_t *chain)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (str_eq(ends, names[i][0]))
             return names[i][1];
+    if (str_starts(ends, "pause "))
+        return "hq resume";
     return str_eq(ends, "agent") || !*ends ? NULL : ends;
 }
 

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cli/cells.h"
 #include "cli/figures.h"
+#include "cli/pause_text.h"
 #include "cli/status_chains.h"
 #include "cli/status_text.h"
 
@@ -31,7 +32,7 @@ struct mark {
 
 static const struct mark marks[] = {
     {"working", "●", "*", "\033[32m"}, {"waiting", "◧", "%", "\033[33m"},
-    {"down", "▲", "!", "\033[31m"},    {"paused", "◌", "=", "\033[33m"},
+    {"down", "▲", "!", "\033[31m"},    {"paused", "‖", "=", "\033[33m"},
     {"idle", "○", "o", "\033[2m"},     {"unknown", "?", "?", "\033[35m"},
 };
 
@@ -80,6 +81,63 @@ static void put_budget(const json_t *usd, const char *gap, char *line, size_t si
                  limit % 1000000 ? figure_money(limit, &arena)
                                  : arena_printf(&arena, "$%lld", (long long)(limit / 1000000)),
                  period);
+    arena_fini(&arena);
+}
+
+/* "PANIC by operator since 03:12: the bill explodes … → hq resume": how to go on is never cut. */
+static void put_halt(struct sheet *sheet, const char *text, const char *command)
+{
+    char more[192];
+    snprintf(more, sizeof(more), "%s %.160s", sheet->look->utf8 ? "→" : "->", command);
+    int room = sheet->look->columns - cell_width(more) - 1;
+    if (sheet->look->color)
+        buf_puts(sheet->out, "\033[31m");
+    put_cell(sheet, text, room);
+    buf_printf(sheet->out, " %s%s", more, sheet->look->color ? "\033[0m" : "");
+    cell_end_line(sheet->out);
+}
+
+/* The company's own pause stands above all else. */
+static void put_company_pause(struct sheet *sheet, const json_t *census)
+{
+    size_t i;
+    const json_t *pause;
+    struct arena arena = {0};
+    json_array_foreach (json_object_get(census, "paused"), i, pause) {
+        bool panic = json_get_bool(pause, "panic", false);
+        const char *reason = json_get_text(pause, "reason", NULL);
+        if (!str_eq(json_get_text(pause, "id", ""), "company"))
+            continue;
+        put_halt(sheet,
+                 arena_printf(&arena, "%s by %s since %s%s%s", panic ? "PANIC" : "PAUSED",
+                              json_get_text(pause, "by", "?"), pause_since(pause, &arena),
+                              reason ? ": " : "", reason ? reason : ""),
+                 "hq resume");
+    }
+    if (json_get_bool(census, "panic_written", false))
+        put_halt(sheet, "PANIC is written down: the next start begins paused", "hq resume");
+    arena_fini(&arena);
+}
+
+/* Agents and tasks that are paused for themselves. */
+static void put_pauses(struct sheet *sheet, const json_t *census)
+{
+    enum { SHOWN = 5 };
+    size_t i, count = 0;
+    const json_t *pause;
+    struct arena arena = {0};
+    json_array_foreach (json_object_get(census, "paused"), i, pause) {
+        if (str_eq(json_get_text(pause, "id", ""), "company"))
+            continue;
+        if (count++ < SHOWN)
+            put_halt(sheet,
+                     arena_printf(&arena, "%s %s %s", sheet->look->utf8 ? "‖" : "=",
+                                  pause_scope(NULL, pause, &arena), pause_sentence(pause, &arena)),
+                     pause_resume_command("hq", pause, &arena));
+    }
+    if (count > SHOWN)
+        put_text_line(sheet,
+                      arena_printf(&arena, "and %zu more pauses: hq status --json", count - SHOWN));
     arena_fini(&arena);
 }
 
@@ -411,9 +469,11 @@ void status_print(const json_t *census, const struct status_look *look, struct b
     sheet.is_ending = str_eq(json_get_text(census, "state", ""), "stopping");
     const json_t *agents = json_object_get(census, "agents");
     measure(&sheet, agents);
+    put_company_pause(&sheet, census);
     put_head(&sheet, census);
     put_rows(&sheet, agents);
     put_idle(&sheet, agents);
+    put_pauses(&sheet, census);
     chains_print(census, look, out);
     put_troubles(&sheet, census);
 }

@@ -1,12 +1,14 @@
 /* hq task show: one task with its result, what it waits for, its calls and deliveries. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/figures.h"
 #include "cli/operator.h"
 #include "cli/output.h"
+#include "cli/pause_text.h"
 #include "cli/table.h"
 #include "cli/task_text.h"
 
@@ -51,6 +53,11 @@ static void print_wait(const struct invocation *invocation, const json_t *answer
     const char *kind = json_get_text(wait, "kind", ""), *id = json_get_text(wait, "id", "");
     if (json_get_bool(wait, "satisfied", false) || str_eq(kind, "patience"))
         return;
+    if (str_eq(kind, "pause")) {
+        printf("%-12s hq resume (the pause of %s)\n", "waits for",
+               pause_scope(NULL, wait, invocation->arena));
+        return;
+    }
     json_array_foreach (json_object_get(answer, "children"), i, child)
         if (str_eq(json_get_text(child, "id", NULL), id))
             kind = json_get_text(child, "agent", kind);
@@ -61,7 +68,11 @@ static void print_wait(const struct invocation *invocation, const json_t *answer
 static void print_lists(const struct invocation *invocation, const json_t *answer)
 {
     size_t i;
-    const json_t *row;
+    const json_t *row, *pause = json_object_get(answer, "paused");
+    if (pause)
+        printf("%-12s %s, %s: %s\n", "paused", pause_scope(NULL, pause, invocation->arena),
+               pause_sentence(pause, invocation->arena) + strlen("paused "),
+               pause_resume_command("hq", pause, invocation->arena));
     json_array_foreach (json_object_get(answer, "waits"), i, row)
         print_wait(invocation, answer, row);
     json_array_foreach (json_object_get(answer, "effects"), i, row)

@@ -57,7 +57,7 @@ json_t *task_object(const json_t *answer)
         if (json_object_get(task, more[i]))
             json_object_set(object, more[i], json_object_get(task, more[i]));
     static const char *const lists[] = {"effects",  "waits",    "note",  "calls",
-                                        "children", "refusals", "notes", "routings"};
+                                        "children", "refusals", "notes", "routings", "paused"};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         if (json_object_get(answer, lists[i]))
             json_object_set(object, lists[i], json_object_get(answer, lists[i]));

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cli/cells.h"
 #include "cli/figures.h"
+#include "cli/pause_text.h"
 #include "cli/task_text.h"
 #include "cli/tree_text.h"
 #include "wire/task.h"
@@ -109,6 +110,8 @@ static const char *wait_words(const struct tree *tree, const json_t *wait)
                             task_short_id(id, tree->arena));
     if (str_eq(kind, "rate"))
         return "a rate limit";
+    if (str_eq(kind, "pause"))
+        return "hq resume";
     return str_eq(kind, "approval") ? "you" : kind;
 }
 
@@ -135,11 +138,11 @@ static const char *result_words(const struct tree *tree, const json_t *item)
     const json_t *result = json_object_get(handoff, "result");
     const char *status = json_get_text(handoff, "status", "complete");
     char *text = json_is_string(result) || !result ? NULL : json_dumps(result, JSON_ENCODE_ANY);
-    const char *words = arena_strdup(
-        tree->arena, json_is_string(result) ? json_string_value(result) : text ? text : "");
+    const char *words = arena_strdup(tree->arena, json_is_string(result) ? json_string_value(result)
+                                                  : text                 ? text
+                                                                         : "");
     free(text);
-    return str_eq(status, "complete") ? words
-                                      : arena_printf(tree->arena, "%s: %s", status, words);
+    return str_eq(status, "complete") ? words : arena_printf(tree->arena, "%s: %s", status, words);
 }
 
 static const char *words_of(const struct tree *tree, const json_t *item)
@@ -155,6 +158,10 @@ static const char *words_of(const struct tree *tree, const json_t *item)
         return result_words(tree, item);
     if (str_eq(state, TASK_WAITING))
         return waiting_words(tree, item);
+    const json_t *pause = json_object_get(item, "paused");
+    if (pause)
+        return arena_printf(tree->arena, "held back by the pause of %s",
+                            pause_scope(NULL, pause, tree->arena));
     return note ? note : json_get_text(task, "instruction", "");
 }
 
@@ -215,8 +222,7 @@ static struct branch branch_of(const struct tree *tree, const char *begin, bool 
     bool utf8 = tree->look->utf8;
     const char *fork = last ? (utf8 ? "└─ " : "`- ") : (utf8 ? "├─ " : "|- ");
     const char *bar = last ? "   " : utf8 ? "│  " : "|  ";
-    struct branch branch = {.own = arena_printf(tree->arena, "%s%s", begin, fork),
-                            .below = begin};
+    struct branch branch = {.own = arena_printf(tree->arena, "%s%s", begin, fork), .below = begin};
     if (depth < DEPTH_DRAWN)
         branch.below = arena_printf(tree->arena, "%s%s", begin, bar);
     return branch;
@@ -294,12 +300,12 @@ static void put_usage(struct tree *tree, const json_t *root)
     const char *cost = figure_cost(calls, json_get_int(root, "cost_micro_usd", 0),
                                    json_get_int(root, "unpriced", 0), arena);
     const char *open = live ? arena_printf(arena, ", %lld open", (long long)live) : "";
-    put_text(tree, arena_printf(arena, "%lld task%s%s%s%lld model call%s%s%s tokens in, %s out%s%s",
-                                (long long)tasks, tasks == 1 ? "" : "s", open, dot,
-                                (long long)calls, calls == 1 ? "" : "s", dot,
-                                figure_count(json_get_int(root, "tokens_in", 0), arena),
-                                figure_count(json_get_int(root, "tokens_out", 0), arena), dot,
-                                cost));
+    put_text(tree,
+             arena_printf(arena, "%lld task%s%s%s%lld model call%s%s%s tokens in, %s out%s%s",
+                          (long long)tasks, tasks == 1 ? "" : "s", open, dot, (long long)calls,
+                          calls == 1 ? "" : "s", dot,
+                          figure_count(json_get_int(root, "tokens_in", 0), arena),
+                          figure_count(json_get_int(root, "tokens_out", 0), arena), dot, cost));
 }
 
 static const char *join(struct arena *arena, const char *text, const char *more)
@@ -311,10 +317,12 @@ static const char *join(struct arena *arena, const char *text, const char *more)
 static void put_left(struct tree *tree, const json_t *answer)
 {
     struct arena *arena = tree->arena;
-    const json_t *budget = json_object_get(answer, "budget"), *root = json_object_get(answer, "root");
+    const json_t *budget = json_object_get(answer, "budget"),
+                 *root = json_object_get(answer, "root");
     const char *text = NULL;
     char time[TIME_TEXT];
-    int64_t usd = json_get_int(budget, "micro_usd", -1), tokens = json_get_int(budget, "tokens", -1);
+    int64_t usd = json_get_int(budget, "micro_usd", -1),
+            tokens = json_get_int(budget, "tokens", -1);
     int64_t deadline;
     if (json_get_int(root, "tasks_live", 0) == 0)
         return;

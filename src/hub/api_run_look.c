@@ -58,7 +58,7 @@ enum http_verdict api_run_get(void *ctx, struct http_request *request,
     json_t *answer = json_pack("{s:o}", "run", view);
     struct task task = {.id = run.task};
     if (ledger_get(hub->ledger, &task_record, &task, &request->arena, &err) < 0 ||
-        api_add_pause(hub, &task, answer, &err) < 0) {
+        api_add_pause(hub, &task, view, &err) < 0) {
         json_decref(answer);
         return api_unavailable(request, response, &err);
     }

@@ -100,8 +100,11 @@ enum http_verdict api_answer_task(struct hub *hub, struct http_request *request,
     if (ledger_get(hub->ledger, &task_record, &task, &request->arena, &err) != 0)
         return api_unavailable(request, response, &err);
     crash_point("hub.submit.answer");
-    return http_json(request, response, status,
-                     json_pack("{s:o}", "task", record_to_json(&task_record, &task)));
+    json_t *answer = json_pack("{s:o}", "task", record_to_json(&task_record, &task));
+    if (api_add_pause(hub, &task, answer, &err) == 0)
+        return http_json(request, response, status, answer);
+    json_decref(answer);
+    return api_unavailable(request, response, &err);
 }
 
 /* A hook door reads nothing but the id; the row would have to be waited for behind the next commit.

@@ -175,7 +175,7 @@ static void chains_budget_and_breaker_are_told(void **state)
     char *text = print(census, 80, true, false);
     assert_string_equal(text, "atomizer · up 3d 4h · 2 agents · 21 MB · $3.12 of $20 today\n"
                               "  AGENT   STATE\n"
-                              "◌ webster held: 5 failures, until 14:05\n"
+                              "‖ webster held: 5 failures, until 14:05\n"
                               "○ auditor  idle\n"
                               "wait chain: optimizer → auditor → you\n"
                               "wait circle ↻: a → b → a\n");
