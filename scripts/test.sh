@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the suite and ends with "N passed, N failed". usage: [SAN=address|thread] test.sh [part…]
-# Parts: unit fuzz rooms stories crash chaos sanitized crash-all chaos-all. None named: all but the last two.
+# Parts: unit fuzz rooms stories crash chaos systemd sanitized crash-all chaos-all. None named: all but the last two.
 set -u
 cd "$(dirname "$0")/.."
 scripts/need.sh test || exit 2
@@ -97,16 +97,17 @@ part() {
     crash) script_part 'crash points' node tests/crash/run.mjs ;;
     crash-all) script_part 'crash points, all' node tests/crash/run.mjs --all ;;
     chaos) script_part 'chaos' node tests/chaos/run.mjs --tasks 400 ;;
+    systemd) HQ_BINARY=build/hq script_part 'systemd' node tests/systemd/run.mjs ;;
     chaos-all) script_part 'chaos, 10,000 tasks' node tests/chaos/run.mjs ;;
     sanitized) sanitized address "$sample" ;;
-    *) echo "no part called $1 (unit fuzz rooms stories crash chaos sanitized crash-all chaos-all)" >&2; exit 2 ;;
+    *) echo "no part called $1 (unit fuzz rooms stories crash chaos systemd sanitized crash-all chaos-all)" >&2; exit 2 ;;
     esac
 }
 
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 case ${SAN:-} in
 '')
-    [ $# -eq 0 ] && set -- unit fuzz rooms stories crash chaos sanitized
+    [ $# -eq 0 ] && set -- unit fuzz rooms stories crash chaos systemd sanitized
     if build build; then
         for name; do part "$name"; done
     fi ;;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "base/version.h"
 #include "config/config.h"
 #include "supervise/control.h"
 #include "sys/spawn.h"
@@ -94,7 +95,7 @@ int process_lock(struct process *process, const struct config *config, struct er
     if (rc == LOCK_HELD)
         rc = err_set(err, "already_running", "%s of this company runs already (pid %d)",
                      process->name, (int)other.pid);
-    snprintf(process->info.version, sizeof(process->info.version), "%s", HQ_VERSION);
+    snprintf(process->info.version, sizeof(process->info.version), "%s", hq_version);
     snprintf(process->info.config_hash, sizeof(process->info.config_hash), "%s", config->hash);
     process->info.started_at = time_wall_ms();
 out:

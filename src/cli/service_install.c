@@ -91,6 +91,12 @@ static int refuse_others(const struct doing *doing, struct err *err)
     return 0;
 }
 
+static const char *own_name(void)
+{
+    struct passwd *user = getpwuid(getuid());
+    return user ? user->pw_name : "USER";
+}
+
 /* A user's manager may only be missing because nobody is logged in: lingering starts it. */
 static int need_manager(struct doing *doing, struct err *err)
 {
@@ -107,7 +113,11 @@ static int need_manager(struct doing *doing, struct err *err)
     err_set(err, "no_systemd",
             is_user ? "no systemd manager of this user runs here"
                     : "systemd does not run this machine");
-    err_hint(err, "without it, `hq up -d` keeps the company running; --dry-run shows the units");
+    if (is_user)
+        err_hint(err, "an administrator can keep one: sudo loginctl enable-linger %s", own_name());
+    else
+        err_hint(err,
+                 "without it, `hq up -d` keeps the company running; --dry-run shows the units");
     return -1;
 }
 
@@ -184,7 +194,7 @@ static void keep_without_session(struct doing *doing)
         output_note(invocation,
                     "this user's services end at logout and do not start at boot; an "
                     "administrator allows them to: sudo loginctl enable-linger %s",
-                    getpwuid(getuid()) ? getpwuid(getuid())->pw_name : "USER");
+                    own_name());
 }
 
 static void say_secrets(const struct service_line *line)

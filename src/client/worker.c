@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "base/version.h"
 #include "client/control.h"
 #include "client/hub_client.h"
 #include "client/worker.h"
@@ -161,7 +162,7 @@ static enum hub_outcome register_once(struct worker *worker, struct err *err)
     pthread_mutex_unlock(&worker->mutex);
     json_t *body =
         json_pack("{s:s,s:s,s:s,s:i,s:i,s:O,s:o}", "agent", worker->config.agent, "nonce",
-                  worker->config.nonce, "version", HQ_VERSION, "pid", (int)getpid(), "port",
+                  worker->config.nonce, "version", hq_version, "pid", (int)getpid(), "port",
                   worker->config.port, "card", worker->config.card, "held", held);
     enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/register", body,
                                         REGISTER_TRY_MS, worker->cancel, &answer, NULL, err);

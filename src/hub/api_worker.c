@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "base/version.h"
 #include "hub/api.h"
 
 /* NULL: *response holds the refusal. Only an agent itself, or the runner, may work as that. */
@@ -91,10 +92,11 @@ enum http_verdict api_register(void *ctx, struct http_request *request,
         return HTTP_ANSWER;
     const char *version = json_get_text(body, "version", "");
     enum http_verdict verdict;
-    if (!str_starts(version, "0."))
+    if (!version_serves(hq_version, version))
         verdict = api_refuse(request, response, 426, "wrong_version",
-                             "this hub speaks with hq 0.x, not %s: restart both with one version",
-                             version);
+                             "this hub is hq %s and serves its own minor release and the one "
+                             "before, not %s: hq restart, after the hub, with one program",
+                             hq_version, version);
     else
         verdict = do_register(ctx, request, response, body);
     json_decref(body);
