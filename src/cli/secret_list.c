@@ -58,7 +58,8 @@ static void put_row(struct buf *out, const struct secret_entry *entry, struct ar
                                : "-",
              MODE_COLUMNS, utf8);
     cell_put(out, age, AGE_COLUMNS, utf8);
-    buf_printf(out, " %s", entry->is_there ? entry->shown : "missing");
+    const char *absent = entry->kind == SECRET_TOKEN ? "hq up makes it" : "missing";
+    buf_printf(out, " %s", entry->is_there ? entry->shown : absent);
     cell_end_line(out);
 }
 
