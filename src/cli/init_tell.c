@@ -1,5 +1,6 @@
 /* The end of `hq init`: files, model, ports, and the next three commands. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -36,7 +37,7 @@ static const char *const *next_commands(const struct init *init)
     const char **next = arena_alloc(arena, 4 * sizeof(*next));
     const char *dir = *init->dir == '-' ? arena_printf(arena, "./%s", init->dir) : init->dir;
     next[0] = arena_printf(arena, "cd %s", init_shell_word(dir, arena));
-    next[1] = init->boot ? "hq service install" : "hq up -d";
+    next[1] = init->boot ? "hq service install && hq up" : "hq up -d";
     next[2] = arena_printf(arena, "hq ask %s \"Who are you, and what can you do?\"",
                            init->first_agent ? init->first_agent : "AGENT");
     return next;
@@ -132,7 +133,8 @@ static void print_model(const struct init *init)
         output_note(invocation, "kept %s, which was there; another: hq secret set %s",
                     init->choice.key_file, init->choice.provider);
     if (init->choice.key_env)
-        printf("Key: the variable %s, wherever hq up is typed.\n", init->choice.key_env);
+        printf("Key: the variable %s, wherever hq up is typed%s.\n", init->choice.key_env,
+               getenv(init->choice.key_env) ? "" : "; it is not set now");
 }
 
 /* The owner's file is not ours to change: what to put into it. */

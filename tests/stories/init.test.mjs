@@ -236,7 +236,7 @@ test('at a terminal: four questions and a hidden key; a wrong model is asked aga
   assert.match(screen.out, /does not accept the key \(401\)/);
   assert.match(screen.out, /Did you mean openai/);
   assert.match(screen.out, /it says: ready/);
-  assert.match(screen.out, /cd acme\r\n {2}hq service install\r\n {2}hq ask assistant/);
+  assert.match(screen.out, /cd acme\r\n {2}hq service install && hq up\r\n {2}hq ask assistant/);
   assert.match(readFileSync(join(dir, 'acme/hq.yaml'), 'utf8'), /model: local\/gpt-5/);
 });
 
