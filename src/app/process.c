@@ -76,6 +76,18 @@ static int refuse_second_keeper(const struct process *process, const struct conf
     return -1;
 }
 
+/* Only the holder of the lock of that name writes this file. */
+static void set_log(struct process *process, const struct config *config)
+{
+    struct arena arena = {0};
+    const char *prefix = "gateway-";
+    const char *name = str_starts(process->name, prefix) ? process->name + strlen(prefix) : process->name;
+    const struct log_limits limits = {config->logs.size, config->logs.age_ms, config->logs.keep};
+    log_use(config->logs.json ? LOG_JSON : LOG_TEXT);
+    log_rotation_init(&process->log, arena_printf(&arena, "%s/logs/%s.log", config->state, name), &limits);
+    arena_fini(&arena);
+}
+
 int process_lock(struct process *process, const struct config *config, struct err *err)
 {
     struct arena arena = {0};
@@ -98,6 +110,8 @@ int process_lock(struct process *process, const struct config *config, struct er
     snprintf(process->info.version, sizeof(process->info.version), "%s", hq_version);
     snprintf(process->info.config_hash, sizeof(process->info.config_hash), "%s", config->hash);
     process->info.started_at = time_wall_ms();
+    if (rc == 0)
+        set_log(process, config);
 out:
     arena_fini(&arena);
     return rc;
@@ -140,7 +154,7 @@ void process_failed(struct process *process, const struct err *err)
     char line[1100];
     snprintf(line, sizeof(line), "error: %s%s%s\n", err->message, *err->hint ? ". " : "",
              err->hint);
-    log_error("%s%s%s", err->message, *err->hint ? ". " : "", err->hint);
+    log_err(LOG_ERROR, err);
     tell_starter(process, line);
     process_tell(process, true, err->message);
 }
@@ -196,6 +210,7 @@ int process_signal(struct process *process, int64_t ms)
     if (time_boot_ms() - process->told_ms > TELL_EVERY_MS)
         tell_lock(process);
     tell_watchdog(process);
+    log_rotate(&process->log);
     return number > 0 ? number : 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log_rotate.h"
 #include "sys/lock.h"
 #include "sys/notify.h"
 
@@ -21,14 +22,15 @@ struct process {
     bool (*is_sound)(void *ctx);
     void *ctx;
     int64_t alive_ms; /* when systemd last had a sign of life */
+    struct log_rotation log;
 };
 
 /* First of all: name in the log, crash points, memory and signal manners (SIGTERM, SIGINT and
  * SIGHUP are blocked for process_signal()), not dumpable. */
 void process_init(struct process *process, const char *name);
 
-/* Takes <state>/run/<name>.lock for life; makes the folders. 0, or -1 with *err: somebody else
- * runs, or the state folder cannot be written. */
+/* Takes <state>/run/<name>.lock for life; makes the folders; from here on the log is as hq.yaml wants it.
+ * 0, or -1 with *err: somebody else runs, or the state folder cannot be written. */
 int process_lock(struct process *process, const struct config *config, struct err *err);
 
 /* Tells lock file, starter and systemd: ready, on this port, as this nonce. */
@@ -43,8 +45,8 @@ void process_watch(struct process *process, bool (*is_sound)(void *ctx), void *c
 /* Says to systemd in a few words how it is; `ending`: that it drains, too. */
 void process_tell(const struct process *process, bool ending, const char *words);
 
-/* Waits for a signal, at most `ms`; keeps the lock file's figures and the watchdog fresh. 0: none
- * came. */
+/* Waits for a signal, at most `ms`; keeps the lock file's figures and the watchdog fresh, and begins a
+ * new log file where it is time to. 0: none came. */
 int process_signal(struct process *process, int64_t ms);
 
 /* Lets go of the lock and frees; the lock file stays, as its next owner expects. */

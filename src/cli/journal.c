@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/journal.h"
@@ -18,7 +19,7 @@
 #include "config/config.h"
 #include "sys/spawn.h"
 
-enum { STAMP_LEN = 24, PIECE = 65536 };
+enum { PIECE = 65536 };
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -53,13 +54,6 @@ static const char *message_of(const json_t *entry, struct arena *arena)
     return str_clean_utf8(arena, bytes, len);
 }
 
-static bool has_stamp(const char *text, struct arena *arena)
-{
-    int64_t at;
-    return strlen(text) > STAMP_LEN && text[STAMP_LEN] == ' ' &&
-           time_parse_rfc3339(arena_memdup(arena, text, STAMP_LEN), &at);
-}
-
 bool journal_read(const struct service *service, const json_t *entry, struct arena *arena,
                   struct log_line *line)
 {
@@ -67,19 +61,24 @@ bool journal_read(const struct service *service, const json_t *entry, struct are
     static const char *const units[] = {"UNIT", "USER_UNIT", "_SYSTEMD_USER_UNIT", "_SYSTEMD_UNIT",
                                         NULL};
     char stamp[TIME_TEXT];
-    int64_t usec = 0;
+    int64_t usec = 0, priority = 6;
     const char *unit = first_text(entry, units), *message = message_of(entry, arena);
     const char *who = unit ? service_who(service, unit, arena) : NULL;
     if (!who && !(unit && str_eq(unit, service_target(service, arena))))
         return false;
     str_to_int(json_get_text(entry, "__REALTIME_TIMESTAMP", ""), 0, INT64_MAX, &usec);
+    str_to_int(json_get_text(entry, "PRIORITY", ""), 0, 7, &priority);
     time_rfc3339(usec / 1000, stamp);
-    bool stamped = has_stamp(message, arena);
     bool is_ours = json_get_text(entry, "UNIT", json_get_text(entry, "USER_UNIT", NULL)) == NULL;
-    *line = (struct log_line){.name = who ? who : "systemd", .text = arena_strdup(arena, message)};
-    line->stamp = stamped ? arena_memdup(arena, message, STAMP_LEN) : arena_strdup(arena, stamp);
-    if (!is_ours)
-        line->text = arena_printf(arena, "%s info  systemd: %s", stamp, message);
+    log_line_parse_entry(message, is_ours ? (int)priority : -1, arena, line);
+    if (!*line->stamp)
+        line->stamp = arena_strdup(arena, stamp);
+    if (!is_ours) {
+        line->level = LOG_INFO;
+        line->name = "systemd";
+    } else {
+        line->name = who ? who : "systemd";
+    }
     return true;
 }
 
@@ -90,6 +89,7 @@ struct stream {
     const struct service *service;
     const struct journal_wish *wish;
     struct buf rest;
+    struct log_page page;
     size_t printed;
 };
 
@@ -99,8 +99,7 @@ static void print_entry(struct stream *stream, const char *text, size_t len)
     struct log_line line;
     json_t *entry = json_parse(text, len, NULL);
     if (entry && journal_read(stream->service, entry, &arena, &line)) {
-        stream->wish->print(stream->invocation, &line);
-        stream->printed++;
+        log_page_add_line(&stream->page, &line);
     } else if (!entry && len > 0) { /* journalctl's own complaint */
         output_note(stream->invocation, "%.*s", (int)len, text);
     }
@@ -108,7 +107,21 @@ static void print_entry(struct stream *stream, const char *text, size_t len)
     arena_fini(&arena);
 }
 
-static void print_whole_lines(struct stream *stream)
+static void print_page(struct stream *stream)
+{
+    struct arena arena = {0};
+    size_t count;
+    size_t most = stream->wish->follow ? 0 : stream->wish->lines->most;
+    const struct log_line **lines = log_pages_merge(&stream->page, 1, most, &arena, &count);
+    for (size_t i = 0; i < count; i++)
+        stream->wish->print(stream->invocation, lines[i], &arena);
+    stream->printed += count;
+    log_page_clear(&stream->page);
+    arena_fini(&arena);
+    fflush(stdout);
+}
+
+static void read_whole_lines(struct stream *stream)
 {
     struct buf *rest = &stream->rest;
     char *end;
@@ -118,7 +131,8 @@ static void print_whole_lines(struct stream *stream)
         at = (size_t)(end - rest->bytes) + 1;
     }
     buf_drop(rest, at);
-    fflush(stdout);
+    if (stream->wish->follow)
+        print_page(stream);
 }
 
 static void read_stream(struct stream *stream, int fd)
@@ -136,7 +150,7 @@ static void read_stream(struct stream *stream, int fd)
             return;
         if (got > 0)
             buf_grow(&stream->rest, (size_t)got);
-        print_whole_lines(stream);
+        read_whole_lines(stream);
     }
 }
 
@@ -153,8 +167,11 @@ static const char *const *arguments(const struct stream *stream)
     argv[used++] = "--output=json";
     argv[used++] = "--no-pager";
     argv[used++] = "--quiet";
-    argv[used++] = "--output-fields=MESSAGE,UNIT,USER_UNIT,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT";
-    argv[used++] = arena_printf(arena, "--lines=%lld", (long long)wish->lines);
+    argv[used++] = "--output-fields=MESSAGE,UNIT,USER_UNIT,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,PRIORITY";
+    if (!wish->is_all || (wish->follow && !wish->lines->since_ms))
+        argv[used++] = arena_printf(arena, "--lines=%zu", wish->lines->most);
+    if (wish->lines->since_ms)
+        argv[used++] = arena_printf(arena, "--since=@%lld", (long long)wish->lines->since_ms / 1000);
     if (wish->follow)
         argv[used++] = "--follow";
     for (size_t i = 0; i < wish->count; i++)
@@ -177,7 +194,10 @@ int journal_show(const struct invocation *invocation, const struct service *serv
     struct err err = {0};
     int ends[2], status = 0;
     struct sigaction action = {.sa_handler = on_interrupt};
-    struct stream stream = {.invocation = invocation, .service = service, .wish = wish};
+    struct stream stream = {.invocation = invocation,
+                            .service = service,
+                            .wish = wish,
+                            .page = {.name = "systemd", .wish = wish->lines}};
     if (pipe2(ends, O_CLOEXEC) < 0) {
         err_errno(&err, "no_pipe", "journalctl cannot be started");
         return output_fail(invocation, COMMAND_FAILED, &err);
@@ -192,6 +212,7 @@ int journal_show(const struct invocation *invocation, const struct service *serv
     close(ends[1]);
     if (pid > 0) {
         read_stream(&stream, ends[0]);
+        print_page(&stream);
         kill(pid, SIGTERM);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;

@@ -9,16 +9,18 @@
 #include <stdint.h>
 
 #include "cli/command.h"
-#include "cli/logs.h"
+#include "cli/log_book.h"
 #include "service/service.h"
 
 struct journal_wish {
     const char *const
         *names; /* hub, runner, agents; NULL at the end; none: all, systemd's words too */
     size_t count;
-    int64_t lines; /* of the last */
-    bool follow;   /* go on until Ctrl-C or --timeout */
-    void (*print)(const struct invocation *invocation, const struct log_line *line);
+    const struct log_wish *lines; /* which */
+    bool is_all;                  /* they may lie far back: all is looked through */
+    bool follow;                  /* go on until Ctrl-C or --timeout */
+    void (*print)(const struct invocation *invocation, const struct log_line *line,
+                  struct arena *arena);
 };
 
 /* Prints what journalctl(1) has. Exit code; 130 after Ctrl-C. Blocks. */

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pattern.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/company.h"
 #include "cli/journal.h"
-#include "cli/logs.h"
+#include "cli/log_file.h"
 #include "cli/output.h"
 #include "cli/service.h"
 #include "cli/table.h"
@@ -26,22 +28,30 @@ static volatile sig_atomic_t is_interrupted;
 
 static const struct command_option logs_options[] = {
     {"follow", 'f', NULL, "go on as they write, until Ctrl-C"},
-    {"lines", 'n', "N", "how many of the last lines (50)"},
+    {"lines", 'n', "N", "how many of the last lines (50; with --since all; 0: all)"},
+    {"since", 0, "TIME", "from then on: 10m, 2h, 2026-11-22T15:04:05Z; old files too"},
+    {"task", 0, "ID", "lines about this task or run, or that name it"},
+    {"level", 0, "LEVEL", "debug, info, warn or error, and what is worse"},
+    {"grep", 0, "PATTERN", "lines whose sentence matches (a regular expression)"},
     {0},
 };
 
 struct logs {
     const struct invocation *invocation;
     const struct config *config;
-    struct log_file *files;
+    struct log_wish wish;
+    struct log_file *files; /* beside the pages */
+    struct log_page *pages;
     size_t count;
+    size_t tail; /* bytes of each to begin with */
 };
 
 static void add_file(struct logs *logs, const char *name)
 {
     struct arena *arena = logs->invocation->arena;
     const char *path = arena_printf(arena, "%s/logs/%s.log", logs->config->state, name);
-    logs->files[logs->count++] = (struct log_file){.name = name, .path = path};
+    logs->files[logs->count] = (struct log_file){.path = path};
+    logs->pages[logs->count++] = (struct log_page){.name = name, .wish = &logs->wish};
 }
 
 static int fail_name(const struct logs *logs, const char *name)
@@ -86,8 +96,9 @@ static int choose_files(struct logs *logs)
 {
     const struct invocation *invocation = logs->invocation;
     const struct config *config = logs->config;
-    logs->files = arena_alloc(invocation->arena, (config->agent_count + invocation->arg_count + 3) *
-                                                     sizeof(*logs->files));
+    size_t most = config->agent_count + invocation->arg_count + 3;
+    logs->files = arena_alloc(invocation->arena, most * sizeof(*logs->files));
+    logs->pages = arena_alloc(invocation->arena, most * sizeof(*logs->pages));
     for (size_t i = 0; i < invocation->arg_count; i++) {
         int code = add_named(logs, invocation->args[i]);
         if (code != COMMAND_OK)
@@ -104,29 +115,77 @@ static int choose_files(struct logs *logs)
     return COMMAND_OK;
 }
 
-static void print_line(const struct invocation *invocation, const struct log_line *line)
+static int read_level(struct logs *logs, struct err *err)
 {
-    if (!invocation->json) {
-        puts(line->text);
-        return;
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    const char *level = invocation_value(logs->invocation, "level");
+    logs->wish.least = LOG_DEBUG;
+    for (int i = 0; level && levels[i]; i++)
+        if (str_eq(level, levels[i]))
+            logs->wish.least = i;
+    if (!level || str_in(level, levels))
+        return 0;
+    return err_set(err, "usage", "--level: \"%s\" is not debug, info, warn or error", level);
+}
+
+static int read_since(struct logs *logs, struct err *err)
+{
+    int64_t ms;
+    const char *since = invocation_value(logs->invocation, "since");
+    if (!since || time_parse_rfc3339(since, &logs->wish.since_ms))
+        return 0;
+    if (time_parse_duration(since, &ms)) {
+        logs->wish.since_ms = time_wall_ms() - ms > 0 ? time_wall_ms() - ms : 1;
+        return 0;
     }
-    json_t *json = json_pack("{s:s, s:s}", "process", line->name, "at", line->stamp);
-    json_set_text(json, "line", line->text);
-    output_json_line(json);
+    err_set(err, "usage", "--since: \"%s\" is neither a time nor a duration", since);
+    err_hint(err, "Write 10m, 2h, 3d or 2026-11-22T15:04:05Z.");
+    return -1;
+}
+
+/* What is looked for may lie far back: then everything is read. */
+static int read_wish(struct logs *logs, struct err *err)
+{
+    const struct invocation *invocation = logs->invocation;
+    struct err why = {0};
+    int64_t lines;
+    const char *grep = invocation_value(invocation, "grep");
+    bool is_all = invocation_has(invocation, "since");
+    if (invocation_number(invocation, "lines", is_all ? 0 : LINES_DEFAULT, &lines, err) < 0 ||
+        read_level(logs, err) < 0 || read_since(logs, err) < 0)
+        return -1;
+    logs->wish.task = invocation_value(invocation, "task");
+    logs->wish.most = (size_t)lines;
+    if (grep && !(logs->wish.grep = pattern_open(grep, &why)))
+        return err_set(err, "usage", "--grep: %s", why.message);
+    is_all = is_all || grep || logs->wish.task || logs->wish.least > LOG_DEBUG || lines == 0 ||
+             lines > TAIL_BYTES / 100;
+    logs->tail = is_all ? SIZE_MAX : TAIL_BYTES;
+    return 0;
+}
+
+static void print_line(const struct invocation *invocation, const struct log_line *line,
+                       struct arena *arena)
+{
+    if (invocation->json)
+        output_json_line(log_line_json(line, arena));
+    else
+        puts(log_line_text(line, arena));
 }
 
 /* Reads and prints what is new; the first time at most the last `most` lines. */
 static size_t print_new(struct logs *logs, size_t most)
 {
     struct arena arena = {0};
-    struct log_line *lines = NULL;
-    size_t count = 0;
+    size_t count;
     for (size_t i = 0; i < logs->count; i++)
-        count = log_file_read(&logs->files[i], TAIL_BYTES, &arena, &lines, count);
-    log_lines_sort(lines, count);
-    for (size_t i = count > most ? count - most : 0; i < count; i++)
-        print_line(logs->invocation, &lines[i]);
+        log_file_read(&logs->files[i], logs->tail, &logs->pages[i]);
+    const struct log_line **lines = log_pages_merge(logs->pages, logs->count, most, &arena, &count);
+    for (size_t i = 0; i < count; i++)
+        print_line(logs->invocation, lines[i], &arena);
     fflush(stdout);
+    for (size_t i = 0; i < logs->count; i++)
+        log_page_clear(&logs->pages[i]);
     arena_fini(&arena);
     return count;
 }
@@ -147,28 +206,32 @@ static void follow(struct logs *logs)
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     snprintf(dir, sizeof(dir), "%s/logs", logs->config->state);
     if (watch >= 0)
-        inotify_add_watch(watch, dir, IN_MODIFY | IN_CREATE);
+        inotify_add_watch(watch, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
     sigaction(SIGINT, &action, NULL);
+    logs->wish.most = 0;
+    logs->tail = SIZE_MAX; /* a log that is there only now is shown from its beginning */
     while (!is_interrupted && time_boot_ms() < until && !ferror(stdout)) {
         struct pollfd one = {.fd = watch, .events = POLLIN};
         int64_t left = until - time_boot_ms();
         poll(&one, 1, left < FOLLOW_MS ? (int)left : FOLLOW_MS);
         while (watch >= 0 && read(watch, events, sizeof(events)) > 0)
             ;
-        print_new(logs, SIZE_MAX);
+        print_new(logs, 0);
     }
     if (watch >= 0)
         close(watch);
 }
 
 /* Units write to the journal. The names were resolved with the files. */
-static int show_journal(const struct logs *logs, const struct service *service, int64_t lines)
+static int show_journal(const struct logs *logs, const struct service *service)
 {
-    struct journal_wish wish = {
-        .lines = lines, .follow = invocation_has(logs->invocation, "follow"), .print = print_line};
+    struct journal_wish wish = {.lines = &logs->wish,
+                                .is_all = logs->tail == SIZE_MAX,
+                                .follow = invocation_has(logs->invocation, "follow"),
+                                .print = print_line};
     const char **names = arena_alloc(logs->invocation->arena, (logs->count + 1) * sizeof(*names));
     for (size_t i = 0; logs->invocation->arg_count && i < logs->count; i++)
-        names[wish.count++] = logs->files[i].name;
+        names[wish.count++] = logs->pages[i].name;
     wish.names = names;
     return journal_show(logs->invocation, service, &wish);
 }
@@ -183,17 +246,16 @@ static int show(struct logs *logs)
 {
     struct err err = {0};
     struct service service;
-    int64_t lines;
-    if (invocation_number(logs->invocation, "lines", LINES_DEFAULT, &lines, &err) < 0)
+    if (read_wish(logs, &err) < 0)
         return output_fail(logs->invocation, COMMAND_USAGE, &err);
     int code = choose_files(logs);
     if (code != COMMAND_OK)
         return code;
     if (is_in_journal(logs, &service))
-        return show_journal(logs, &service, lines);
+        return show_journal(logs, &service);
     bool follows = invocation_has(logs->invocation, "follow");
-    if (print_new(logs, (size_t)lines) == 0 && !follows)
-        output_note(logs->invocation, "nothing logged yet in %s/logs", logs->config->state);
+    if (print_new(logs, logs->wish.most) == 0 && !follows)
+        output_note(logs->invocation, "nothing of that is logged in %s/logs", logs->config->state);
     if (follows)
         follow(logs);
     for (size_t i = 0; i < logs->count; i++)
@@ -210,6 +272,7 @@ static int logs_run(const struct invocation *invocation)
         return COMMAND_USAGE;
     logs.config = config;
     int code = show(&logs);
+    pattern_close(logs.wish.grep);
     config_free(config);
     return code;
 }
@@ -219,10 +282,11 @@ const struct command command_logs = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "what the processes wrote, merged by time",
-    .details = "Names: agents, hub, supervisor; none means all.\n"
+    .details = "Names: agents, hub, supervisor, runner; none means all. With --json one object a line.\n"
                "Where systemd keeps the company they are read from its journal.\n",
     .examples = "hq logs -f\n"
-                "hq logs auditor -n 200\n",
+                "hq logs --level warn --since 8h\n"
+                "hq logs --task t-7k2m\n",
     .options = logs_options,
     .max_args = 1000,
     .run = logs_run,

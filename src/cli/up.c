@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/log_rotate.h"
 #include "base/str.h"
 #include "cli/board.h"
 #include "cli/company.h"
@@ -165,13 +166,6 @@ static int run_supervisor(const struct invocation *invocation, struct config *co
 
 /* ---- in the background ---- */
 
-static int open_log(const struct config *config, struct arena *arena, struct err *err)
-{
-    const char *path = arena_printf(arena, "%s/logs/supervisor.log", config->state);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return fd < 0 ? err_errno(err, "unwritable_state", "cannot open %s", path) : fd;
-}
-
 /* Our environment, in which only this supervisor's ready pipe is named. */
 static const char *const *child_environment(struct arena *arena)
 {
@@ -195,7 +189,7 @@ static int start_background(const struct config *config, const char *state, int 
         argv[5] = "--state";
         argv[6] = config->state;
     }
-    int log = open_log(config, arena, err);
+    int log = log_open(arena_printf(arena, "%s/logs/supervisor.log", config->state), err);
     if (log < 0)
         return -1;
     struct spawn spawn = {.argv = argv,

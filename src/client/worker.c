@@ -98,7 +98,9 @@ static void *turn_thread(void *arg)
 {
     struct running *turn = arg;
     const struct worker_config *config = &turn->worker->config;
+    log_about(turn_control_task(turn->control));
     config->run(config->ctx, turn->claimed, turn->control);
+    log_about(NULL);
     forget(turn);
     return NULL;
 }

@@ -347,6 +347,16 @@ static void build_workflows(struct build *build)
         ms_of(timeout ? timeout : fallback_of(build, "runner.timeout"), "runner.timeout");
 }
 
+static void build_logs(struct build *build)
+{
+    struct config_logs *logs = &build->config->logs;
+    logs->json = str_eq(text_of(build, setting(build, "logs.format")), "json");
+    logs->keep = int_of(setting(build, "logs.keep"), "logs.keep");
+    logs->age_ms = ms_of(setting(build, "logs.age"), "logs.age");
+    if (!value_bytes(setting(build, "logs.size"), config_key_find("logs.size"), &logs->size))
+        value_bytes(fallback_of(build, "logs.size"), config_key_find("logs.size"), &logs->size);
+}
+
 static void build_limits(struct build *build)
 {
     struct config *config = build->config;
@@ -379,6 +389,7 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_shared(&build);
     build_people(&build);
     build_workflows(&build);
+    build_logs(&build);
     json_decref(build.fallbacks);
     arena_fini(&build.scratch);
 }

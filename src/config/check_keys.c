@@ -209,6 +209,8 @@ static bool value_fits(const struct item *item)
         return value_usd(item->value, &number);
     case KEY_AMOUNT:
         return value_amount(item->value, item->key, &number);
+    case KEY_BYTES:
+        return value_bytes(item->value, item->key, &number);
     case KEY_NUMBER:
         return value_number(item->value, item->key, &fraction);
     case KEY_STRING:

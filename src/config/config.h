@@ -71,6 +71,11 @@ struct config_person {
     bool local;
 };
 
+struct config_logs {
+    bool json;                  /* lines are JSON objects; else text */
+    int64_t size, keep, age_ms; /* base/log_rotate.h */
+};
+
 struct config {
     struct arena arena; /* owns everything below */
     const char *path;   /* absolute path of the hq.yaml */
@@ -102,6 +107,7 @@ struct config {
     const char *jobs; /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
     bool runner; /* a runner's process is kept for `run` steps. Default: `workflows` is there */
     int64_t runner_timeout_ms; /* the longest time for one command; default 1 h */
+    struct config_logs logs;
 };
 
 /* Finds the file: `dir` (-C), else HQ_DIR, else the nearest hq.yaml upwards from the working

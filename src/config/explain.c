@@ -30,6 +30,18 @@ static json_t *duration_json(int64_t ms)
     return json_sprintf("%lld%s", (long long)(ms / units[i].ms), units[i].unit);
 }
 
+static json_t *bytes_json(int64_t bytes)
+{
+    static const struct {
+        int64_t bytes;
+        const char *unit;
+    } units[] = {{1000000000, "GB"}, {1000000, "MB"}, {1000, "kB"}, {1, "B"}};
+    size_t i = 0;
+    while (bytes % units[i].bytes)
+        i++;
+    return json_sprintf("%lld%s", (long long)(bytes / units[i].bytes), units[i].unit);
+}
+
 static json_t *usd_json(int64_t micro)
 {
     return micro % 1000000 ? json_real((double)micro / 1e6) : json_integer(micro / 1000000);
@@ -139,6 +151,14 @@ static json_t *limits_json(const struct config *config)
     return limits;
 }
 
+static json_t *logs_json(const struct config *config)
+{
+    const struct config_logs *logs = &config->logs;
+    return json_pack("{s:s,s:o,s:I,s:o}", "format", logs->json ? "json" : "text", "size",
+                     bytes_json(logs->size), "keep", (json_int_t)logs->keep,
+                     "age", duration_json(logs->age_ms));
+}
+
 static json_t *people_json(const struct config *config)
 {
     json_t *people = json_object();
@@ -170,6 +190,7 @@ static json_t *company_json(const struct config *config)
     json_object_set_new(root, "hooks", json_pack("{s:s}", "path", config->hooks_path));
     json_object_set_new(root, "limits", limits_json(config));
     json_object_set_new(root, "budget", budget_json(config));
+    json_object_set_new(root, "logs", logs_json(config));
     json_object_set_new(root, "webhooks", webhooks_json(config));
     json_object_set_new(root, "people", people_json(config));
     json_set_text(root, "workflows", config->workflows);

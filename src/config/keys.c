@@ -165,6 +165,18 @@ static const struct config_key runner_keys[] = {
      .doc = "The longest time for one command, whatever its step says."},
     {0}};
 
+static const struct config_key logs_keys[] = {
+    {"format", KEY_WORD, .fallback = "text", .words = WORDS("text", "json"),
+     .doc = "What a line is: text for people, or one JSON object for programs."},
+    {"size", KEY_BYTES, .fallback = "10MB", .min = 10000, .max = INT64_C(100000000000),
+     .doc = "A process begins a new file when its log has this size."},
+    {"keep", KEY_INT, .fallback = "5", .min = 0, .max = 1000,
+     .doc = "How many old files of each process are kept (`manager.log.1` is the newest of them)."},
+    {"age", KEY_DURATION, .fallback = "30d", .min = HOUR, .max = INT64_C(3660) * DAY,
+     .doc = "An old file is removed when its newest line has this age. New files are begun often "
+            "enough that no line stays much longer."},
+    {0}};
+
 static const struct config_key root_keys[] = {
     {"company", KEY_TEXT, .max = 64, .doc = "The company's name. Default: the folder's name."},
     {"ledger", KEY_LEDGER, .fallback = "sqlite",
@@ -215,6 +227,8 @@ static const struct config_key root_keys[] = {
      .keys = KEYS({"usd", KEY_USD, .required = true, .doc = "The amount in USD."},
                   {"per", KEY_WORD, .fallback = "day",
                    .words = WORDS("hour", "day", "week", "month"), .doc = "The time it is for."})},
+    {"logs", KEY_MAP, .strict = true, .keys = logs_keys,
+     .doc = "The log files of the processes, `logs/NAME.log` in the state folder."},
     {"hooks", KEY_MAP, .doc = "Each agent's door for programs.",
      .keys =
          KEYS({"path", KEY_ROUTE, .fallback = "/hooks",
@@ -357,6 +371,9 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
                             (long long)key->max);
     if (key->kind == KEY_AMOUNT)
         return arena_printf(arena, "a whole number, also like 400k or 2M (%lld–%lld)",
+                            (long long)key->min, (long long)key->max);
+    if (key->kind == KEY_BYTES)
+        return arena_printf(arena, "a size, like 512kB, 10MB or 1GB (%lld–%lld bytes)",
                             (long long)key->min, (long long)key->max);
     if (key->kind == KEY_INT)
         return arena_printf(arena, "a whole number (%lld–%lld)", (long long)key->min,

@@ -35,6 +35,7 @@ enum key_kind {
     KEY_STRING,   /* text of up to `max` bytes, also of several lines */
     KEY_NUMBER,   /* with a fraction; within min … max */
     KEY_AMOUNT,   /* a whole number, also written 400k or 2M; within min … max */
+    KEY_BYTES,    /* a size, 512kB, 10MB, 1GB (thousands); within min … max bytes */
     KEY_FILE,     /* a file in the folder of the file, never outside */
     KEY_DECIDER,  /* person:NAME or role:NAME */
     KEY_EXPR,     /* a workflow's expression */

@@ -141,6 +141,7 @@ static json_t *schema_one(const struct config_key *key, bool strict)
         [KEY_NAME] = NAME_PATTERN,
         [KEY_FILE] = "^[A-Za-z0-9_.+][A-Za-z0-9_.+/-]*$",
         [KEY_DECIDER] = "^(person|role):[a-z0-9][a-z0-9-]{0,39}$",
+        [KEY_BYTES] = "^[0-9]{1,9}(B|kB|MB|GB)$",
     };
     json_t *schema = schema_of_flow(key);
     if (schema)

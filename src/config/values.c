@@ -80,6 +80,26 @@ bool value_amount(const json_t *value, const struct config_key *key, int64_t *ou
     return true;
 }
 
+bool value_bytes(const json_t *value, const struct config_key *key, int64_t *out)
+{
+    static const struct {
+        const char *unit;
+        int64_t bytes;
+    } units[] = {{"B", 1}, {"kB", 1000}, {"MB", 1000000}, {"GB", 1000000000}};
+    const char *text = json_string_value(value);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    if (!digits || digits > 9)
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+        int64_t bytes = strtoll(text, NULL, 10) * units[i].bytes;
+        if (!str_eq(text + digits, units[i].unit) || bytes < key->min || bytes > key->max)
+            continue;
+        *out = bytes;
+        return true;
+    }
+    return false;
+}
+
 bool value_number(const json_t *value, const struct config_key *key, double *out)
 {
     double number = json_number_value(value);

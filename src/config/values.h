@@ -22,6 +22,7 @@ bool value_to_int(const json_t *value, const struct config_key *key, int64_t *ou
 bool value_duration(const json_t *value, const struct config_key *key, int64_t *ms);
 bool value_usd(const json_t *value, int64_t *micro_usd);
 bool value_amount(const json_t *value, const struct config_key *key, int64_t *out); /* 400k */
+bool value_bytes(const json_t *value, const struct config_key *key, int64_t *out);  /* 10MB */
 bool value_number(const json_t *value, const struct config_key *key, double *out);
 bool value_is_name(const char *text);     /* A-Z a-z 0-9 - _, a letter first, ≤ 64 */
 bool value_is_file(const char *text);     /* a relative path without "..", plain characters */

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/crash.h"
 #include "base/err.h"
+#include "base/log_rotate.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "supervise/life.h"
@@ -79,10 +80,7 @@ static int open_log(const struct config *config, const char *name, struct err *e
 {
     char path[4096];
     snprintf(path, sizeof(path), "%s/logs/%s.log", config->state, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        err_errno(err, "unwritable_state", "cannot open the log %s", path);
-    return fd;
+    return log_open(path, err);
 }
 
 static pid_t spawn_child(const struct config *config, const char *name, int log, int ready,

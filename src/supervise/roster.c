@@ -137,12 +137,17 @@ static const struct config_agent *agent_by_id(const struct config *config, const
     return NULL;
 }
 
+static bool logs_equal(const struct config_logs *a, const struct config_logs *b)
+{
+    return a->json == b->json && a->size == b->size && a->keep == b->keep && a->age_ms == b->age_ms;
+}
+
 /* Providers and the shared settings concern every agent. */
 static bool shared_settings_equal(const struct config *a, const struct config *b)
 {
     if (a->model_count != b->model_count || !str_eq(a->hooks_path, b->hooks_path) ||
         !str_eq(a->shared_dir, b->shared_dir) ||
-        !str_eq(a->shared_gatekeeper, b->shared_gatekeeper))
+        !str_eq(a->shared_gatekeeper, b->shared_gatekeeper) || !logs_equal(&a->logs, &b->logs))
         return false;
     for (size_t i = 0; i < a->model_count; i++)
         if (!config_model_equal(&a->models[i], &b->models[i]))
@@ -155,11 +160,12 @@ static bool is_wanted(const struct config *config, const char *name)
     return str_eq(name, RUNNER_NAME) ? config->runner : agent_by_id(config, name) != NULL;
 }
 
-/* The runner knows the company's folders and its own time limit. */
+/* The runner knows the company's folders, its own time limit, and how logs are kept. */
 static bool settings_equal(const struct config *was, const struct config *now, const char *name)
 {
     if (str_eq(name, RUNNER_NAME))
-        return was->runner && was->runner_timeout_ms == now->runner_timeout_ms;
+        return was->runner && was->runner_timeout_ms == now->runner_timeout_ms &&
+               logs_equal(&was->logs, &now->logs);
     const struct config_agent *before = agent_by_id(was, name);
     return before && config_agent_equal(before, agent_by_id(now, name));
 }

@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/log_rotate.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -42,6 +43,7 @@ struct supervisor {
     int64_t looks; /* odd while the wishes are looked at: a command waits for a whole look */
     int64_t started_wall;
     struct pollfd *fds;
+    struct log_rotation log;
 };
 
 static const char *company_state(const struct supervisor *supervisor)
@@ -356,6 +358,16 @@ static void tell_ready(int fd)
     close(fd);
 }
 
+/* What it says in the background goes to a file that is its own. */
+static void set_log(struct supervisor *supervisor, const struct config *config)
+{
+    char path[LOG_PATH];
+    const struct log_limits limits = {config->logs.size, config->logs.age_ms, config->logs.keep};
+    snprintf(path, sizeof(path), "%.4000s/logs/supervisor.log", config->state);
+    log_use(config->logs.json ? LOG_JSON : LOG_TEXT);
+    log_rotation_init(&supervisor->log, path, &limits);
+}
+
 int supervise_run(struct supervise *supervise, struct lock_info *holder, struct err *err)
 {
     struct supervisor supervisor = {
@@ -371,11 +383,13 @@ int supervise_run(struct supervise *supervise, struct lock_info *holder, struct 
         rc = catch_signals(&supervisor, &before, err);
     if (rc < 0)
         goto out;
+    set_log(&supervisor, supervise->config);
     roster_init(&supervisor.roster, supervise->config, supervise->on_change, supervise->ctx);
     grant_wishes(&supervisor);
     publish(&supervisor);
     tell_ready(supervise->ready_fd);
     while (!is_done(&supervisor)) {
+        log_rotate(&supervisor.log);
         advance(&supervisor);
         publish(&supervisor);
         if (!is_done(&supervisor))
