@@ -236,7 +236,7 @@ static void project(struct turn *turn)
     json_set_text(task, "failure_message", turn->failure_message);
     json_set_text(task, "finished_at", now);
     if (projector_project(turn->runtime->projector, &turn->session, items, &err) < 0)
-        log_warn("task %s: %s", turn->task.id, err.message);
+        log_err(LOG_WARN, &err);
     json_decref(items);
     json_decref(task);
 }
@@ -248,7 +248,7 @@ enum turn_end turn_run(const struct agent_runtime *runtime, const json_t *claime
     enum turn_go go = TURN_GO_ON;
     enum turn_end end = TURN_GIVEN_BACK;
     if (turn_init(&turn, runtime, claimed, control) < 0) {
-        log_error("task %s cannot be taken up: %s", turn_control_task(control), turn.err.message);
+        log_error("cannot be taken up: %s", turn.err.message);
         turn_retry(&turn, "failed", turn.err.message);
         goto out;
     }

@@ -104,6 +104,7 @@ void turn_add_failure(struct turn *turn, const char *failure_class, const char *
 {
     turn->failure_class = failure_class;
     turn->failure_message = arena_strdup(&turn->arena, message);
+    log_warn("ends, %s: %s", failure_class, message);
     json_t *handoff = new_handoff(turn, "failed", json_null());
     add_delivery(turn, handoff);
     report_finish(&turn->report, handoff, failure_class, message);
@@ -117,7 +118,7 @@ enum turn_go turn_fail(struct turn *turn, const char *failure_class, const char 
 
 enum turn_go turn_retry(struct turn *turn, const char *failure_class, const char *message)
 {
-    log_info("task %s: %s: %s", turn->task.id, failure_class, message);
+    log_info("tried in vain, %s: %s", failure_class, message);
     report_fail(&turn->report, failure_class, message);
     return turn_send_end(turn, TURN_GIVEN_BACK);
 }

@@ -95,8 +95,8 @@ static enum turn_go model_failed(struct turn *turn, int64_t step, enum model_out
     case MODEL_CANCELLED:
         return TURN_GO_STOP;
     case MODEL_RETRY_LATER:
-        log_info("task %s waits %lld ms for %s: %s", turn->task.id, (long long)retry_after_ms,
-                 model_reference(turn), turn->err.message);
+        log_info("waits %lld ms for %s: %s", (long long)retry_after_ms, model_reference(turn),
+                 turn->err.message);
         drop_model(turn, step);
         report_park_for(&turn->report, "rate", retry_after_ms);
         return turn_send_end(turn, TURN_PARKED);

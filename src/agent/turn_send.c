@@ -44,7 +44,7 @@ static enum turn_go give_up_try(struct turn *turn)
     struct report_answer answer;
     const char *class = str_eq(turn->err.code, "loop") ? "loop" : "failed";
     const char *why = arena_strdup(&turn->arena, turn->err.message);
-    log_warn("task %s: the hub refuses a report: %s", turn->task.id, why);
+    log_warn("the hub refuses a report: %s", why);
     report_fail(&turn->report, class, why);
     turn->end = TURN_GIVEN_BACK;
     if (turn_try_send(turn, &answer) != HUB_OK)
@@ -64,7 +64,7 @@ enum turn_go turn_send(struct turn *turn)
         if (go != TURN_GO_STOP)
             return go;
     } else if (outcome != HUB_LOST) {
-        log_warn("task %s: the hub did not take a report: %s", turn->task.id, turn->err.message);
+        log_warn("the hub did not take a report: %s", turn->err.message);
     }
     turn_control_stop(turn->control, STOP_LOST);
     return TURN_GO_STOP;

@@ -25,50 +25,86 @@ int64_t time_boot_ms(void)
 
 void time_rfc3339(int64_t wall_ms, char text[TIME_TEXT])
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
+    int64_t ms = wall_ms % 1000;
+    ms += ms < 0 ? 1000 : 0; /* before 1970 */
+    time_t seconds = (time_t)((wall_ms - ms) / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    size_t len = strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + len, TIME_TEXT - len, ".%03dZ", (int)(wall_ms % 1000));
+    size_t len = (size_t)snprintf(text, TIME_TEXT, "%04d", tm.tm_year + 1900);
+    len += strftime(text + len, TIME_TEXT - len, "-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + len, TIME_TEXT - len, ".%03dZ", (int)ms);
 }
 
-static bool parse_offset(const char *text, int64_t *offset_ms)
+/* Takes `digits` digits of a number within [min, max] and the `mark` behind it (NUL: none). */
+static bool take_number(const char **text, int digits, char mark, int min, int max, int *number)
 {
-    int hours, minutes, used = 0;
-    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
-        *offset_ms = 0;
-        return true;
+    *number = 0;
+    for (; digits > 0; digits--, (*text)++) {
+        if (!isdigit((unsigned char)**text))
+            return false;
+        *number = *number * 10 + (**text - '0');
     }
-    if (sscanf(text, "%*[+-]%2d:%2d%n", &hours, &minutes, &used) != 2 || text[used])
+    if (*number < min || *number > max || (mark && **text != mark))
         return false;
-    if (hours > 23 || minutes > 59)
-        return false;
-    *offset_ms = (hours * 60 + minutes) * 60000LL * (text[0] == '-' ? -1 : 1);
+    *text += mark != '\0';
     return true;
+}
+
+static bool take_offset(const char *text, int64_t *offset_ms)
+{
+    int hours, minutes, sign = *text == '-' ? -1 : 1;
+    *offset_ms = 0;
+    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+        return true;
+    if (*text != '+' && *text != '-')
+        return false;
+    text++;
+    if (!take_number(&text, 2, ':', 0, 23, &hours) || !take_number(&text, 2, '\0', 0, 59, &minutes))
+        return false;
+    *offset_ms = (hours * 60 + minutes) * 60000LL * sign;
+    return *text == '\0';
+}
+
+static bool take_date(const char **text, struct tm *tm)
+{
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (!take_number(text, 4, '-', 0, 9999, &tm->tm_year) ||
+        !take_number(text, 2, '-', 1, 12, &tm->tm_mon))
+        return false;
+    bool is_leap = tm->tm_year % 4 == 0 && (tm->tm_year % 100 != 0 || tm->tm_year % 400 == 0);
+    int last = tm->tm_mon == 2 && !is_leap ? 28 : days[tm->tm_mon - 1];
+    tm->tm_year -= 1900;
+    tm->tm_mon--;
+    return take_number(text, 2, '\0', 1, last, &tm->tm_mday);
+}
+
+/* Digits behind a point; what is shorter than a millisecond is cut off. */
+static int take_fraction(const char **text)
+{
+    int ms = 0, scale = 100;
+    if (**text != '.')
+        return 0;
+    for ((*text)++; isdigit((unsigned char)**text); (*text)++, scale /= 10)
+        ms += (**text - '0') * scale;
+    return ms;
 }
 
 bool time_parse_rfc3339(const char *text, int64_t *wall_ms)
 {
     struct tm tm = {0};
-    int used = 0, ms = 0;
-    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-               &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6 || !used)
+    int64_t offset, least = INT64_C(-62167219200000), most = INT64_C(253402300799999);
+    if (!take_date(&text, &tm) || !strchr("Tt ", *text) || !*text++ ||
+        !take_number(&text, 2, ':', 0, 23, &tm.tm_hour) ||
+        !take_number(&text, 2, ':', 0, 59, &tm.tm_min) ||
+        !take_number(&text, 2, '\0', 0, 60, &tm.tm_sec))
         return false;
-    if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-        tm.tm_min > 59 || tm.tm_sec > 60)
+    int ms = take_fraction(&text);
+    if (!take_offset(text, &offset))
         return false;
-    const char *rest = text + used;
-    if (*rest == '.') {
-        int scale = 100;
-        for (rest++; isdigit((unsigned char)*rest); rest++, scale /= 10)
-            ms += (*rest - '0') * scale;
-    }
-    int64_t offset;
-    if (!parse_offset(rest, &offset))
+    int64_t at = (int64_t)timegm(&tm) * 1000 + ms - offset;
+    if (at < least || at > most)
         return false;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    *wall_ms = (int64_t)timegm(&tm) * 1000 + ms - offset;
+    *wall_ms = at;
     return true;
 }
 

@@ -14,7 +14,8 @@ int64_t time_boot_ms(void); /* CLOCK_BOOTTIME: goes on during suspend, never jum
 /* Writes "2026-11-22T15:04:05.123Z" (RFC 3339, UTC, ms) into text[TIME_TEXT]. */
 void time_rfc3339(int64_t wall_ms, char text[TIME_TEXT]);
 
-/* Parses that form (fraction optional, Z or ±hh:mm). */
+/* Parses that form (fraction optional, Z or ±hh:mm, years 0000 to 9999); other than it is printed, nothing
+ * is let pass: no sign, no 30 February. */
 bool time_parse_rfc3339(const char *text, int64_t *wall_ms);
 
 /* Parses "250ms", "30s", "5m", "2h", "1d", "1h30m" into ms; a bare number is refused. */

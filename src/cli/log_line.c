@@ -70,6 +70,13 @@ static const char *member(const json_t *json, const char *key, struct arena *are
     return cleaned(text, strlen(text), arena);
 }
 
+/* An id is one word: another could pass for the rest of a line. */
+static const char *id_of(const json_t *json, struct arena *arena)
+{
+    const char *id = member(json, json_object_get(json, "run") ? "run" : "task", arena);
+    return strpbrk(id, " :\"") ? "" : id;
+}
+
 static bool parse_json(const char *bytes, size_t len, struct arena *arena, struct log_line *line)
 {
     json_t *json = len > 0 && *bytes == '{' ? json_parse(bytes, len, NULL) : NULL;
@@ -81,7 +88,7 @@ static bool parse_json(const char *bytes, size_t len, struct arena *arena, struc
         line->stamp = arena_strdup(arena, stamp);
         line->level = level;
         line->pid = json_get_int(json, "pid", 0);
-        line->about = member(json, json_object_get(json, "run") ? "run" : "task", arena);
+        line->about = id_of(json, arena);
         line->code = member(json, "code", arena);
         line->message = member(json, "msg", arena);
     }

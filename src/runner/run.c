@@ -49,7 +49,7 @@ static bool send(struct work *work)
     enum hub_outcome outcome = report_send(&work->report, work->place->hub, &answer, &work->err);
     crash_point("runner.report.after");
     if (outcome != HUB_OK && outcome != HUB_LOST)
-        log_warn("task %s: the hub did not take a report: %s", work->task.id, work->err.message);
+        log_warn("the hub did not take a report: %s", work->err.message);
     return outcome == HUB_OK && str_eq(answer.state, TASK_WORKING);
 }
 
@@ -130,7 +130,7 @@ static void ask_people(struct work *work)
 /* Returns whether the command is to run (again); else the task has been ended or parked. */
 static bool settle_unknown(struct work *work)
 {
-    log_warn("task %s: nobody knows whether its command ran", work->task.id);
+    log_warn("nobody knows whether its command ran");
     if (work->command.on_unknown == UNKNOWN_RETRY)
         return true;
     if (work->command.on_unknown == UNKNOWN_FAIL)

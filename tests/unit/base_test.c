@@ -68,6 +68,13 @@ static void durations_and_times_parse(void **state)
     time_rfc3339(ms, text);
     assert_string_equal(text, "2026-11-22T15:04:05.000Z");
     assert_false(time_parse_rfc3339("2026-13-22T15:04:05Z", &ms));
+    assert_false(time_parse_rfc3339("2026-02-29T15:04:05Z", &ms));
+    assert_false(time_parse_rfc3339("2026-11-22T-5:04:05Z", &ms));
+    assert_false(time_parse_rfc3339("2026-11-22T15:04:05+1:00", &ms));
+    assert_false(time_parse_rfc3339("2026-11-22", &ms));
+    assert_true(time_parse_rfc3339("1969-12-31T23:59:59.5Z", &ms) && ms == -500);
+    time_rfc3339(ms, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.500Z");
     time_print_duration(130000, text);
     assert_string_equal(text, "2m10s");
 }
