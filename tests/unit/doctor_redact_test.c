@@ -18,7 +18,6 @@
 #include "config/config.h"
 #include "doctor/redactor.h"
 #include "doctor/secret_forms.h"
-#include "doctor/tar.h"
 #include "folder_fixture.h"
 
 static void texts_by_their_look(void **state)
@@ -110,36 +109,12 @@ static void values_of_files_and_variables(void **state)
     unsetenv("HQ_TEST_HARMLESS");
 }
 
-static void an_archive_that_tar_reads(void **state)
-{
-    struct err err;
-    char large[1500];
-    memset(large, 'x', sizeof(large));
-    int fd = open(in_dir("a.tar"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    struct tar_entry entries[] = {{"f/empty", "", 0, 1},
-                                  {"f/block", large, 512, 1},
-                                  {"f/d/large", large, sizeof(large), 1795394976}};
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(tar_put(fd, &entries[i], &err), 0);
-    struct tar_entry long_name = {.name = arena_printf(&arena, "%0120d", 0), .bytes = ""};
-    assert_int_equal(tar_put(fd, &long_name, &err), -1);
-    assert_int_equal(tar_end(fd, &err), 0);
-    close(fd);
-    assert_int_equal(system(arena_printf(&arena,
-                                         "cd '%s' && tar -xf a.tar && test -f f/empty && "
-                                         "test $(wc -c <f/block) = 512 && "
-                                         "test $(wc -c <f/d/large) = 1500",
-                                         dir)),
-                     0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(texts_by_their_look),
         FOLDER_TEST(forms_of_a_secret),
         FOLDER_TEST(values_of_files_and_variables),
-        FOLDER_TEST(an_archive_that_tar_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
