@@ -214,6 +214,24 @@ static void build_webhooks(struct build *build)
     }
 }
 
+static void build_telemetry(struct build *build)
+{
+    const json_t *map = json_object_get(build->root, "telemetry");
+    struct config_telemetry *telemetry = &build->config->telemetry;
+    json_t *headers = json_object_get(map, "headers"), *value;
+    const char *name;
+    struct config_header *items =
+        arena_alloc(build->arena, (json_object_size(headers) + 1) * sizeof(*items));
+    telemetry->otlp = text_of(build, dig(map, "otlp"));
+    telemetry->content = str_eq(text_of(build, dig(map, "content")), "on");
+    telemetry->headers = items;
+    json_object_foreach (headers, name, value)
+        items[telemetry->header_count++] = (struct config_header){
+            .name = arena_strdup(build->arena, name),
+            .value =
+                secret_of(build, value, arena_printf(build->arena, "/telemetry/headers/%s", name))};
+}
+
 /* The model is taken as a whole: an agent with a primary of its own has its own fallbacks. */
 static void build_choice(struct build *build, struct config_agent *agent, const json_t *value)
 {
@@ -385,6 +403,7 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_limits(&build);
     build_models(&build);
     build_webhooks(&build);
+    build_telemetry(&build);
     build_agents(&build);
     build_shared(&build);
     build_people(&build);

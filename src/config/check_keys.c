@@ -473,8 +473,12 @@ static void check_named(struct check *check, const struct item *item)
     if (item->key->required && json_object_size(item->value) == 0)
         finding_error(check->findings, yaml_key_place(check->document, item->pointer),
                       "%s: at least one is needed", item->name);
-    const struct config_key each = {"*", KEY_MAP, .keys = item->key->keys,
-                                    .one_of = item->key->one_of};
+    const struct config_key each = {"*",
+                                    KEY_MAP,
+                                    .keys = item->key->keys,
+                                    .one_of = item->key->one_of,
+                                    .secret = item->key->secret,
+                                    .strict = item->key->secret};
     json_object_foreach ((json_t *)item->value, name, value) {
         (item->key->names ? check_own_name : check_name)(check, item, name);
         char *pointer = yaml_pointer(check->arena, item->pointer, name);

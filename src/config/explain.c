@@ -56,6 +56,22 @@ static json_t *secret_json(const struct config_secret *secret)
     return object;
 }
 
+static json_t *telemetry_json(const struct config *config)
+{
+    const struct config_telemetry *telemetry = &config->telemetry;
+    json_t *root = json_object(), *headers = json_object();
+    if (telemetry->otlp) {
+        for (size_t i = 0; i < telemetry->header_count; i++)
+            json_object_set_new(headers, telemetry->headers[i].name,
+                                secret_json(&telemetry->headers[i].value));
+        json_set_text(root, "otlp", telemetry->otlp);
+        json_set_text(root, "content", telemetry->content ? "on" : "off");
+        json_object_set(root, "headers", headers);
+    }
+    json_decref(headers);
+    return root;
+}
+
 static json_t *webhooks_json(const struct config *config)
 {
     json_t *webhooks = json_object();
@@ -193,6 +209,7 @@ static json_t *company_json(const struct config *config)
     json_object_set_new(root, "logs", logs_json(config));
     json_object_set_new(root, "webhooks", webhooks_json(config));
     json_object_set_new(root, "people", people_json(config));
+    json_object_set_new(root, "telemetry", telemetry_json(config));
     json_set_text(root, "workflows", config->workflows);
     json_set_text(root, "jobs", config->jobs);
     json_object_set_new(root, "runner",

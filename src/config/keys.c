@@ -165,6 +165,7 @@ static const struct config_key runner_keys[] = {
      .doc = "The longest time for one command, whatever its step says."},
     {0}};
 
+<<<<<<< HEAD
 static const struct config_key logs_keys[] = {
     {"format", KEY_WORD, .fallback = "text", .words = WORDS("text", "json"),
      .doc = "What a line is: text for people, or one JSON object for programs."},
@@ -175,6 +176,16 @@ static const struct config_key logs_keys[] = {
     {"age", KEY_DURATION, .fallback = "30d", .min = HOUR, .max = INT64_C(3660) * DAY,
      .doc = "An old file is removed when its newest line has this age. New files are begun often "
             "enough that no line stays much longer."},
+=======
+static const struct config_key telemetry_keys[] = {
+    {"otlp", KEY_URL, .required = true,
+     .doc = "The receiver of traces, OTLP over HTTP with JSON; `/v1/traces` is added."},
+    {"headers", KEY_NAMED, .secret = true, .keys = secret_keys,
+     .doc = "Headers of each post, by name: where the value lies, `{ env: NAME }` or "
+            "`{ file: PATH }`."},
+    {"content", KEY_WORD, .fallback = "off", .words = WORDS("off", "on"),
+     .doc = "Whether what is asked and answered goes along."},
+>>>>>>> 8d8d6aa (Tell OpenTelemetry what the company did, behind the work and under the same ids)
     {0}};
 
 static const struct config_key root_keys[] = {
@@ -234,6 +245,8 @@ static const struct config_key root_keys[] = {
          KEYS({"path", KEY_ROUTE, .fallback = "/hooks",
                .doc = "Where the door is on the agent's port. A leading slash is added, trailing "
                       "ones are cut."})},
+    {"telemetry", KEY_MAP, .strict = true, .keys = telemetry_keys,
+     .doc = "Traces of what the company does, for OpenTelemetry. Absent: none are made."},
     {0}};
 
 static const struct config_key root = {"", KEY_MAP, .keys = root_keys, .doc = "hq.yaml"};

@@ -283,6 +283,19 @@ static void check_webhook(const struct config_webhook *webhook, struct findings 
     arena_fini(&scratch);
 }
 
+static void check_header(const struct config_header *header, struct findings *found)
+{
+    struct arena scratch = {0};
+    struct err err;
+    if (!secret_resolve(&header->value, &scratch, &err)) {
+        finding_warn(found, header->value.at, "telemetry.headers.%s: %s", header->name,
+                     err.message);
+        if (*err.hint)
+            finding_hint(found, "%s", err.hint);
+    }
+    arena_fini(&scratch);
+}
+
 void config_check_secrets(const struct config *config, struct arena *arena,
                           struct finding **findings, size_t *count)
 {
@@ -305,6 +318,8 @@ void config_check_secrets(const struct config *config, struct arena *arena,
     }
     for (size_t i = 0; i < config->webhook_count; i++)
         check_webhook(&config->webhooks[i], &found);
+    for (size_t i = 0; i < config->telemetry.header_count; i++)
+        check_header(&config->telemetry.headers[i], &found);
     *findings = found.items;
     *count = found.count;
 }

@@ -19,6 +19,7 @@ struct jobs;
 struct sample;
 struct spending;
 struct tail;
+struct traces;
 struct track;
 
 struct hub {
@@ -35,6 +36,7 @@ struct hub {
     struct chronicle *chronicle;
     struct tail *tail;
     struct counters *counters;
+    struct traces *traces; /* NULL: hq.yaml names no receiver */
     struct sample *sample;
     struct spending *spending;
     struct engine *engine;

@@ -134,6 +134,15 @@ static const char *one_of(const char *word, const char *const *words)
     return str_in(word ? word : "", words) ? word : "other";
 }
 
+/* A run ends with its task. */
+static void count_run(struct counting *counting)
+{
+    static const char *const states[] = {"done", "failed", "cancelled", "timed_out", NULL};
+    bool rejected = str_eq(json_get_text(counting->body, "failure_class", NULL), "rejected");
+    const char *state = json_get_text(counting->body, "state", "");
+    count(counting, "runs", rejected ? "rejected" : one_of(state, states), NULL);
+}
+
 static void count_end(struct counting *counting)
 {
     static const char *const classes[] = {
@@ -143,6 +152,8 @@ static void count_end(struct counting *counting)
     const char *class = json_get_text(counting->body, "failure_class", state);
     count(counting, "ended", agent_label(counting),
           str_eq(state, "done") ? "done" : one_of(class, classes));
+    if (str_eq(json_get_text(counting->body, "kind", ""), "flow"))
+        count_run(counting);
 }
 
 static void count_call(struct counting *counting, const char *outcome)
@@ -174,13 +185,6 @@ static void count_state(struct counting *counting)
         count(counting, "effects", state, NULL);
 }
 
-static void count_run(struct counting *counting)
-{
-    static const char *const states[] = {"done",      "failed",    "rejected",
-                                         "cancelled", "timed_out", NULL};
-    count(counting, "runs", one_of(json_get_text(counting->body, "state", ""), states), NULL);
-}
-
 /* Ends and approvals stand in two streams: one of them counts. */
 static void count_event(struct counting *counting)
 {
@@ -209,8 +213,6 @@ static void count_event(struct counting *counting)
         count_call(counting, "unknown");
     else if (str_eq(type, "call.deferred"))
         count_deferred(counting);
-    else if (str_eq(type, "run.ended"))
-        count_run(counting);
     else if (str_eq(type, "agent.breaker_opened"))
         count(counting, "breakers", agent_label(counting), NULL);
     else if (str_starts(type, "effect."))

@@ -23,6 +23,7 @@
 #include "hub/sample.h"
 #include "hub/spending.h"
 #include "hub/tail.h"
+#include "hub/traces.h"
 #include "hub/track.h"
 #include "ledger/store.h"
 #include "net/auth_throttle.h"
@@ -147,6 +148,7 @@ static void on_news(void *ctx)
 {
     struct hub *hub = ctx;
     http_wake(hub->server, "feed");
+    traces_wake(hub->traces);
 }
 
 /* Its thread wakes the server's requests, which read it: it starts behind the server, and stops
@@ -211,6 +213,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     track_load(hub->track, hub->ledger);
     hub->courier = courier_open(config, hub->ledger, err);
     hub->chronicle = chronicle_open(config, hub->ledger);
+    hub->traces = traces_open(config, hub->ledger, hub->counters);
     const struct engine_router router = engine_router_of(hub);
     hub->engine = hub->courier ? engine_open(config, hub->ledger, &router, err) : NULL;
     if (!hub->engine || jobs_open(config, hub->ledger, &hub->jobs, err) < 0 ||
@@ -253,6 +256,7 @@ void hub_close(struct hub *hub)
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
     tail_stop(hub->tail);
+    traces_close(hub->traces);
     jobs_close(hub->jobs);
     chronicle_close(hub->chronicle);
     courier_close(hub->courier);
