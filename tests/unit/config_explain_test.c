@@ -69,6 +69,10 @@ static const struct {
     {"models.*.timeout", "\"17s\""},
     {"models.*.concurrent", "3"},
     {"models.*.per_minute", "3"},
+    {"telemetry.otlp", "\"https://other\""},
+    {"telemetry.headers.*.env", "\"NAME\""},
+    {"telemetry.headers.*.file", "\"f.key\""},
+    {"telemetry.content", "\"on\""},
     {"webhooks.*.url.env", "\"OTHER\""},
     {"webhooks.*.url.file", "\"w.url\""},
     {"webhooks.*.form", "\"discord\""},
@@ -130,7 +134,8 @@ static const struct {
 
 static const char base[] =
     "{\"models\": {\"m\": {\"api\": \"openai-chat\", \"price\": {\"in\": 1, "
-    "\"out\": 2}}}, \"budget\": {\"usd\": 9}, \"shared\": {\"dir\": \"sh\"}, \"webhooks\": {\"w\": "
+    "\"out\": 2}}}, \"budget\": {\"usd\": 9}, \"telemetry\": {\"otlp\": \"http://h\"}, \"shared\": "
+    "{\"dir\": \"sh\"}, \"webhooks\": {\"w\": "
     "{\"url\": {\"env\": \"HOOK\"}}}, \"defaults\": {\"model\": {\"primary\": \"m/x\"}}, "
     "\"agents\": {\"a\": {}}}";
 
