@@ -3,12 +3,16 @@
 
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/version_commit.h"
 
 static int version_run(const struct invocation *invocation)
 {
     if (invocation->json)
-        return output_json(json_pack("{s:s}", "version", HQ_VERSION));
-    puts("hq " HQ_VERSION);
+        return output_json(json_pack("{s:s, s:s}", "version", HQ_VERSION, "commit", HQ_COMMIT));
+    if (invocation->verbose && *HQ_COMMIT)
+        puts("hq " HQ_VERSION " (" HQ_COMMIT ")");
+    else
+        puts("hq " HQ_VERSION);
     return COMMAND_OK;
 }
 
