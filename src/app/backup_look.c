@@ -144,7 +144,7 @@ static int verify_run(const struct invocation *invocation)
     for (size_t i = 0; i < report.finding_count; i++)
         printf("%s\n", report.findings[i]);
     if (code == COMMAND_OK)
-        printf("whole: %s of %s, %.19s UTC, %zu files, %lld events, ledger and blobs sound\n",
+        printf("whole: %s of %s, %.19s UTC\n  %zu files, %lld events; ledger and blobs are sound\n",
                figure_bytes(report.archive.size, invocation->arena), info->company,
                info->created_at, report.archive.members.count, (long long)report.events);
     else

@@ -46,4 +46,5 @@ const struct command command_service_print = {
         "where there\nis one, and a target that starts them all.\n",
     .options = service_look_options,
     .run = service_print_run,
+    .reads = true,
 };

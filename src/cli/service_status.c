@@ -145,4 +145,5 @@ const struct command command_service_status = {
                "\nExit code 3 where no units are installed or not all of them run.\n",
     .options = service_look_options,
     .run = service_status_run,
+    .reads = true,
 };
