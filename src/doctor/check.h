@@ -111,6 +111,9 @@ void check_inbox(struct doctor *doctor);
 void check_deliveries(struct doctor *doctor);
 void check_backups(struct doctor *doctor);
 
+/* The pauses in force, as GET /v1/status tells them: borrowed, maybe NULL. */
+const json_t *hub_pauses(struct doctor *doctor);
+void check_pauses(struct doctor *doctor);
 void check_lost_tasks(struct doctor *doctor);
 void check_stuck_tasks(struct doctor *doctor);
 void check_runs(struct doctor *doctor);

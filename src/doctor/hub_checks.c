@@ -133,3 +133,39 @@ void check_deliveries(struct doctor *doctor)
     if (json_array_size(held) == 0)
         found(doctor, DOCTOR_OK, "delivery/unknown", "none is held, unknown or given up");
 }
+
+/* ---- pauses ---- */
+
+const json_t *hub_pauses(struct doctor *doctor)
+{
+    return json_object_get(hub_status(doctor), "paused");
+}
+
+static void tell_pause(struct doctor *doctor, const json_t *pause)
+{
+    const char *id = json_get_text(pause, "id", "?"),
+               *reason = json_get_text(pause, "reason", NULL);
+    bool whole = str_eq(id, "company");
+    int64_t at = check_time(pause, "at");
+    const char *name = strchr(id, ':') ? strchr(id, ':') + 1 : "";
+    struct doctor_finding *finding = found(
+        doctor, whole ? DOCTOR_WARN : DOCTOR_INFO, "work/paused", "%s: %s by %s%s%s%s", id,
+        json_get_bool(pause, "panic", false) ? "panic" : "paused", json_get_text(pause, "by", "?"),
+        at ? arena_printf(doctor->arena, " %s ago", check_age(doctor, time_wall_ms() - at)) : "",
+        reason ? ": " : "", reason ? reason : "");
+    finding->subject = arena_strdup(doctor->arena, id);
+    finding->quotes = true;
+    found_fix(doctor, finding, "%s resume%s%s", doctor->hq, whole ? "" : " ",
+              str_starts(id, "task:") ? arena_printf(doctor->arena, "%.10s", name) : name);
+}
+
+void check_pauses(struct doctor *doctor)
+{
+    size_t i;
+    const json_t *pause;
+    json_array_foreach (hub_pauses(doctor), i, pause)
+        if (i < TOLD_MAX)
+            tell_pause(doctor, pause);
+    if (json_array_size(hub_pauses(doctor)) == 0)
+        found(doctor, DOCTOR_OK, "work/paused", "nothing is");
+}

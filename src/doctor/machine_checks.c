@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -133,21 +134,45 @@ void check_clock(struct doctor *doctor)
 
 /* ---- limits ---- */
 
+/* The soft limit of open files of a process, from /proc/PID/limits (proc(5)); -1: not known. */
+static long long open_files_of(pid_t pid)
+{
+    char path[48], line[256];
+    long long most = -1;
+    snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file && most < 0 && fgets(line, sizeof(line), file))
+        if (sscanf(line, "Max open files %lld", &most) != 1)
+            most = -1;
+    if (file)
+        fclose(file);
+    return most;
+}
+
+static void tell_few_files(struct doctor *doctor, const char *who, long long most)
+{
+    found_fix(doctor,
+              found(doctor, DOCTOR_WARN, "limits/files",
+                    "%s: at most %lld open files, %d are wanted", who, most, DESCRIPTORS_WANTED),
+              "raise it: `ulimit -Hn %d` before hq up, or LimitNOFILE=%d in the unit",
+              DESCRIPTORS_WANTED, DESCRIPTORS_WANTED);
+}
+
+/* A hub that runs has the limit of whoever started it; else what is started from here counts. */
 void check_limits(struct doctor *doctor)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        found(doctor, DOCTOR_SKIP, "limits/files", "%s", strerror(errno));
-    else if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < DESCRIPTORS_WANTED)
-        found_fix(doctor,
-                  found(doctor, DOCTOR_WARN, "limits/files",
-                        "at most %llu open files; hub and agents want %d",
-                        (unsigned long long)limit.rlim_max, DESCRIPTORS_WANTED),
-                  "raise it: `ulimit -Hn 4096` before hq up, or LimitNOFILE=4096 in the unit");
-    else if (limit.rlim_max == RLIM_INFINITY)
-        found(doctor, DOCTOR_OK, "limits/files", "no limit");
+    struct lock_info hub = {0};
+    bool runs = control_look(doctor->config, "hub", &hub) && hub.pid > 0;
+    long long most = runs ? open_files_of(hub.pid) : -1;
+    if (most < 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY)
+        most = (long long)limit.rlim_max;
+    if (most >= 0 && most < DESCRIPTORS_WANTED)
+        tell_few_files(doctor, runs ? "the hub" : "here", most);
+    else if (most >= 0)
+        found(doctor, DOCTOR_OK, "limits/files", "%lld", most);
     else
-        found(doctor, DOCTOR_OK, "limits/files", "%llu", (unsigned long long)limit.rlim_max);
+        found(doctor, DOCTOR_OK, "limits/files", "no limit");
 }
 
 /* ---- sandbox ---- */

@@ -34,6 +34,7 @@ struct stuck {
     size_t looked_at, told, waits;
     struct queue *queues;
     size_t queue_count;
+    bool is_paused; /* something is: what stands still there does so on purpose */
 };
 
 static struct doctor_finding *tell(struct stuck *stuck, const char *id, const char *seen)
@@ -62,7 +63,7 @@ static void tell_task(struct stuck *stuck, const json_t *task, const char *what)
 static bool is_overdue(struct stuck *stuck, const json_t *task)
 {
     int64_t deadline = check_time(task, "deadline_at");
-    if (!deadline || stuck->now - deadline < LATE_MS)
+    if (!deadline || stuck->now - deadline < LATE_MS || stuck->is_paused)
         return false;
     tell_task(stuck, task,
               arena_printf(stuck->doctor->arena, "is %s although its deadline passed %s ago",
@@ -157,7 +158,8 @@ static void look_at_waiting(void *ctx, const json_t *task)
         stuck->waits++ >= WAITS_MAX)
         return;
     json_t *first = look_at_task(stuck, id);
-    const char *wrong = first ? wrong_waits(stuck, first) : NULL;
+    bool may_move = first && !json_object_get(first, "paused");
+    const char *wrong = may_move ? wrong_waits(stuck, first) : NULL;
     json_t *second = wrong ? look_at_task(stuck, id) : NULL;
     bool still = second &&
                  json_equal(json_object_get(first, "waits"), json_object_get(second, "waits")) &&
@@ -217,7 +219,8 @@ static const char *why_unserved(struct stuck *stuck, const struct queue *queue)
             (json_get_int(agent, "working", 0) > 0 || json_get_bool(agent, "paused", false) ||
              json_get_bool(json_object_get(agent, "breaker"), "open", false)))
             return NULL;
-    return stuck->now - queue->oldest > IDLE_MS ? "it works on nothing" : NULL;
+    bool is_late = stuck->now - queue->oldest > IDLE_MS && !stuck->is_paused;
+    return is_late ? "it works on nothing" : NULL;
 }
 
 static void judge_queue(struct stuck *stuck, const struct queue *queue)
@@ -255,6 +258,7 @@ void check_stuck_tasks(struct doctor *doctor)
 {
     struct err err = {0};
     struct stuck stuck = {.doctor = doctor, .now = time_wall_ms()};
+    stuck.is_paused = json_array_size(hub_pauses(doctor)) > 0;
     stuck.queues = arena_alloc(doctor->arena, QUEUES_MAX * sizeof(*stuck.queues));
     if (look_at_all(&stuck, &err) < 0)
         found(doctor, DOCTOR_SKIP, "task/stuck", "%s", err.message);

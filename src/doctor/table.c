@@ -28,7 +28,7 @@ const struct doctor_check doctor_table[] = {
     {"state/modes", "the state is private",
      "modes and owners of state/, state/run/ and state/logs/", NEEDS_NOTHING, check_state_modes,
      mend_mode},
-    {"state/folders", "the folders are there", "state/, workspaces and instances", NEEDS_CONFIG,
+    {"state/folders", "the folders are there", "state/ and the workspaces", NEEDS_CONFIG,
      check_folders, mend_folder},
     {"lock/stale", "no lock of the dead", "state/run/*.lock against the processes that live",
      NEEDS_NOTHING, check_locks, mend_lock},
@@ -65,6 +65,8 @@ const struct doctor_check doctor_table[] = {
      "completion",
      NEEDS_CONFIG, check_models, NULL},
 
+    {"work/paused", "nothing is stopped on purpose",
+     "pauses that people have put on company, agents or tasks", NEEDS_HUB, check_pauses, NULL},
     {"task/lost", "no work is lost", "working tasks whose lease lapsed and that nobody took over",
      NEEDS_HUB, check_lost_tasks, NULL},
     {"task/stuck", "no work is stuck",

@@ -358,6 +358,23 @@ static void queues_that_nobody_serves(void **state)
     expect("task/stuck", DOCTOR_OK);
 }
 
+static void pauses_are_told_and_make_nothing_stuck(void **state)
+{
+    answer("/v1/status", "{'agents':[],'paused':[{'id':'company','by':'operator','panic':true,"
+                         "'at':<-60>,'reason':'too dear'},{'id':'agent:a','by':'person:ceo',"
+                         "'at':<-60>}]}");
+    answer("/v1/tasks?state=queued",
+           "{'items':[{'id':'t-6','agent':'a','state':'queued','ready_at':<-1200>,"
+           "'deadline_at':<-600>}]}");
+    examine("work");
+    assert_string_equal(seen("work/paused", DOCTOR_WARN),
+                        "company: panic by operator 1m00s ago: too dear");
+    assert_true(str_ends(expect("work/paused", DOCTOR_WARN)->fix, "hq resume"));
+    expect_fix("work/paused", DOCTOR_INFO, "hq resume a");
+    examine("task/stuck");
+    expect("task/stuck", DOCTOR_OK);
+}
+
 #define HUB_TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)
 
 int main(void)
@@ -378,6 +395,7 @@ int main(void)
         HUB_TEST(what_moves_is_not_stuck),
         HUB_TEST(a_deadline_that_nobody_kept),
         HUB_TEST(queues_that_nobody_serves),
+        HUB_TEST(pauses_are_told_and_make_nothing_stuck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
