@@ -7,6 +7,7 @@
 #include "agent/transcript.h"
 #include "agent/turn.h"
 #include "agent/turn_state.h"
+#include "base/crash.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -208,7 +209,11 @@ static enum turn_end stop(struct turn *turn)
                                                                  : TURN_LOST;
     }
     report_release(&turn->report);
+    if (why == STOP_HALT)
+        crash_point("turn.halt.before");
     turn_send(turn);
+    if (why == STOP_HALT)
+        crash_point("turn.halt.after");
     return TURN_GIVEN_BACK;
 }
 

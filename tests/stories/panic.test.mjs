@@ -1,7 +1,8 @@
 // hq panic: when it has returned, no model is asked and no tool runs, whatever is killed and restarted;
 // hq resume: everything goes on, nothing is lost, nothing is done twice.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -23,10 +24,10 @@ function hammer(file) {
   };
 }
 
-async function hammering(t, { agents = ['manager', 'tech-lead', 'secretary', 'auditor'], turns = 4, up = true } = {}) {
+async function hammering(t, { agents = ['manager', 'tech-lead', 'secretary', 'auditor'], turns = 4, up = true, env } = {}) {
   const provider = await Provider.open(t, hammer('marks.txt'));
   const company = await Company.open(t, {
-    agents, up: false, agent: { model: 'http/m', turns },
+    agents, env, up: false, agent: { model: 'http/m', turns },
     models: { http: { api: 'openai-chat', base_url: provider.url, api_key: { file: 'secrets/http.key' } } },
   });
   mkdirSync(join(company.dir, 'secrets'), { mode: 0o700, recursive: true });
@@ -147,6 +148,31 @@ test('panic with a hub that hangs: by the locks; the next hub has it', async (t)
   assert.ok(!existsSync(join(company.dir, 'state/run/panic')), 'the mark was taken over');
   await company.hq('resume');
   await everythingEnds(world, ids);
+});
+
+test('deaths at every commit of a panic and a resume: it holds, and can be lifted', async (t) => {
+  const crash = mkdtempSync(join(tmpdir(), 'hq-crash-'));
+  t.after(() => rmSync(crash, { recursive: true, force: true }));
+  const points = ['hub/hub.pause.committed', 'hub/hub.pause.answer', 'hub/hub.panic.taken_over', 'hub/hub.resume.answer', 'gateway-manager/turn.halt.before', 'gateway-tech-lead/turn.halt.after'];
+  const world = await hammering(t, { agents: ['manager', 'tech-lead'], turns: 2, env: { HQ_CRASH_DIR: crash, HQ_CRASH_AT: points.map((site) => `${site}#1`).join(',') } });
+  const { company } = world;
+  const ids = await start(world);
+  const panic = await company.hq('panic', '--json', { env: { HQ_CRASH_DIR: crash, HQ_CRASH_AT: 'none' } });
+  assert.equal(panic.code, 0, panic.stdout + panic.stderr);
+  await quiet(world, 'after panic');
+  const resumed = await until('it is resumed', async () => (await company.hq('resume', { env: { HQ_CRASH_AT: 'none' } })).code === 0);
+  assert.ok(resumed);
+  await until('all are at it again', async () => (await company.api('GET', '/v1/tasks?state=working')).json.items.length > 0);
+  const hub = company.kill('hub', 'SIGSTOP');
+  for (const site of ['panic.mark.before', 'panic.mark.after'])
+    assert.equal((await company.hq('panic', { env: { HQ_CRASH_DIR: crash, HQ_CRASH_AT: `panic/${site}#1` } })).signal, 'SIGKILL', site);
+  assert.ok(isAlive(hub), 'it was killed before it could kill');
+  assert.equal((await company.hq('panic')).code, 0);
+  await quiet(world, 'after the second panic');
+  await until('it is resumed', async () => (await company.hq('resume')).code === 0 && !(await company.api('GET', '/v1/status')).json.paused.length);
+  await everythingEnds(world, ids);
+  const fired = readdirSync(crash).join('\n') + readFileSync(join(crash, 'points'), 'utf8');
+  for (const point of points.filter((site) => site.startsWith('hub/'))) assert.ok(fired.includes(`${point}#1`), point);
 });
 
 test('panic while nothing runs: the next start begins paused', async (t) => {
