@@ -42,7 +42,8 @@ struct adding {
 
 static int fail(const struct adding *adding, const struct err *err)
 {
-    return output_fail(adding->invocation, COMMAND_USAGE, err);
+    return output_fail(adding->invocation, str_eq(err->code, "busy") ? COMMAND_BUSY : COMMAND_USAGE,
+                       err);
 }
 
 /* ---- what it is ---- */

@@ -198,7 +198,7 @@ static int remove_agent(struct removal *removal)
     if (code == COMMAND_OK)
         code = check_tasks(removal);
     if (code == COMMAND_OK && draft(removal, &err) < 0)
-        code = fail(removal, COMMAND_USAGE, &err);
+        code = fail(removal, str_eq(err.code, "busy") ? COMMAND_BUSY : COMMAND_USAGE, &err);
     if (code != COMMAND_OK)
         return code;
     tell_moved_ports(removal);

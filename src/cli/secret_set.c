@@ -184,11 +184,12 @@ static int put(const struct invocation *invocation, const struct secret_entry *e
                      "this is not a URL that starts with http:// or https:// (%s)", entry->used_by);
         err_hint(&err, "it must carry no name or password and nothing but the URL");
     }
-    if (rc == 0)
+    bool is_good = rc == 0;
+    if (is_good)
         rc = secret_file_put(path, value, &err);
     if (value)
         explicit_bzero(value, strlen(value));
-    return rc < 0 ? output_fail(invocation, COMMAND_USAGE, &err)
+    return rc < 0 ? output_fail(invocation, is_good ? COMMAND_FAILED : COMMAND_USAGE, &err)
                   : tell_done(invocation, entry, path);
 }
 

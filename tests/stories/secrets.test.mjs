@@ -71,7 +71,9 @@ test('set: what is no value or no name is refused, and the old one stays', async
   assert.deepEqual(readdirSync(join(company.dir, 'secrets')), ['router.key']);
   assert.equal((await company.hq('secret', 'set', 'router', key)).code, 2, 'never an argument');
   symlinkSync('/dev/null', path(company, 'reports.url'));
-  await refused('reports', 'https://example.org/x', /is not a file/);
+  const link = await company.hq('secret', 'set', 'reports', { input: 'https://example.org/x' });
+  assert.equal(link.code, 1);
+  assert.match(link.stderr, /is not a file/);
 });
 
 test('set at a terminal: what is typed is not shown; Ctrl-C writes nothing and gives the echo back', async (t) => {
