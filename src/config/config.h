@@ -71,22 +71,21 @@ struct config_person {
     bool local;
 };
 
-<<<<<<< HEAD
 struct config_logs {
     bool json;                  /* lines are JSON objects; else text */
     int64_t size, keep, age_ms; /* base/log_rotate.h */
-=======
+};
+
 struct config_header { /* of a request to a receiver outside */
     const char *name;
     struct config_secret value;
 };
 
 struct config_telemetry { /* traces, OTLP over HTTP */
-    const char *otlp; /* the receiver's base URL; NULL: none are made */
+    const char *otlp;     /* the receiver's base URL; NULL: none are made */
     const struct config_header *headers;
     size_t header_count;
     bool content; /* instructions and results go along */
->>>>>>> 8d8d6aa (Tell OpenTelemetry what the company did, behind the work and under the same ids)
 };
 
 struct config {
@@ -120,11 +119,8 @@ struct config {
     const char *jobs; /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
     bool runner; /* a runner's process is kept for `run` steps. Default: `workflows` is there */
     int64_t runner_timeout_ms; /* the longest time for one command; default 1 h */
-<<<<<<< HEAD
     struct config_logs logs;
-=======
     struct config_telemetry telemetry;
->>>>>>> 8d8d6aa (Tell OpenTelemetry what the company did, behind the work and under the same ids)
 };
 
 /* Finds the file: `dir` (-C), else HQ_DIR, else the nearest hq.yaml upwards from the working

@@ -165,7 +165,6 @@ static const struct config_key runner_keys[] = {
      .doc = "The longest time for one command, whatever its step says."},
     {0}};
 
-<<<<<<< HEAD
 static const struct config_key logs_keys[] = {
     {"format", KEY_WORD, .fallback = "text", .words = WORDS("text", "json"),
      .doc = "What a line is: text for people, or one JSON object for programs."},
@@ -176,7 +175,8 @@ static const struct config_key logs_keys[] = {
     {"age", KEY_DURATION, .fallback = "30d", .min = HOUR, .max = INT64_C(3660) * DAY,
      .doc = "An old file is removed when its newest line has this age. New files are begun often "
             "enough that no line stays much longer."},
-=======
+    {0}};
+
 static const struct config_key telemetry_keys[] = {
     {"otlp", KEY_URL, .required = true,
      .doc = "The receiver of traces, OTLP over HTTP with JSON; `/v1/traces` is added."},
@@ -185,7 +185,6 @@ static const struct config_key telemetry_keys[] = {
             "`{ file: PATH }`."},
     {"content", KEY_WORD, .fallback = "off", .words = WORDS("off", "on"),
      .doc = "Whether what is asked and answered goes along."},
->>>>>>> 8d8d6aa (Tell OpenTelemetry what the company did, behind the work and under the same ids)
     {0}};
 
 static const struct config_key root_keys[] = {
