@@ -297,6 +297,13 @@ static int parse_atom(struct parser *parser)
     return add_range(parser, character, character) < 0 ? -1 : emit_set(parser, first, false);
 }
 
+/* A number of times; what is too much anyway becomes the least that is. */
+static int64_t parse_count(const char *text, char **end)
+{
+    unsigned long count = strtoul(text, end, 10);
+    return count > LIMIT_REGEX_CODE ? LIMIT_REGEX_CODE + 1 : (int64_t)count;
+}
+
 /* {n}, {n,}, {n,m}; false: an ordinary brace. */
 static bool parse_braces(struct parser *parser, struct times *times)
 {
@@ -304,12 +311,12 @@ static bool parse_braces(struct parser *parser, struct times *times)
     const char *at = parser->at + 1;
     if (*at < '0' || *at > '9')
         return false;
-    times->least = times->most = (int64_t)strtoul(at, &end, 10);
+    times->least = times->most = parse_count(at, &end);
     if (*end == ',') {
         at = end + 1;
         times->most = NO_LIMIT;
         if (*at >= '0' && *at <= '9')
-            times->most = (int64_t)strtoul(at, &end, 10);
+            times->most = parse_count(at, &end);
         else
             end++;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/folder.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "config/values.h"
@@ -46,7 +47,7 @@ static void read_values(const char *text, struct arena *arena)
     const char *route = value_route(text, arena);
     PROPERTY(!route || (*route == '/' && !value_has_control(route)), "a route is a path");
     if (value_is_file(text))
-        PROPERTY(*text != '/' && !strstr(text, "../"), "a file stays inside");
+        PROPERTY(folder_name_is_inside(text), "a file stays inside");
     PROPERTY(!value_is_id(text) || value_is_provider(text), "an id is a provider's name, too");
     (void)(value_is_url(text) || value_is_env(text) || value_is_model(text) || value_is_decider(text));
     (void)value_shown(value, arena);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "model/openai_error.h"
 #include "model/openai_stream.h"
 #include "property.h"
@@ -37,6 +38,19 @@ static void read_error(struct openai_stream *stream)
     PROPERTY(!strstr(err.message, KEY) && !strstr(err.hint, KEY), "no key in an error");
 }
 
+/* Calls that came without an id get one made up, which is another each time. */
+static char *print_answer(const json_t *message)
+{
+    size_t i;
+    json_t *call;
+    json_array_foreach (json_object_get(message, "tool_calls"), i, call) {
+        const char *id = json_get_text(call, "id", "");
+        if (str_starts(id, "call_") && strlen(id) == 21)
+            json_set_text(call, "id", "call_");
+    }
+    return message ? json_dumps(message, JSON_SORT_KEYS) : NULL;
+}
+
 /* `piece` 0: all at once. */
 static void feed(const char *bytes, size_t len, size_t piece, struct heard *heard)
 {
@@ -54,7 +68,7 @@ static void feed(const char *bytes, size_t len, size_t piece, struct heard *hear
     heard->outcome = openai_stream_finish(stream, &answer, &err);
     PROPERTY((heard->outcome == MODEL_OK) == (answer.message != NULL), "an answer or a failure");
     PROPERTY(heard->outcome == MODEL_OK || *err.message, "a failure has a sentence");
-    heard->answer = answer.message ? json_dumps(answer.message, JSON_SORT_KEYS) : NULL;
+    heard->answer = print_answer(answer.message);
     heard->usage = answer.usage;
     json_decref(answer.message);
     openai_stream_fini(stream);

@@ -156,6 +156,7 @@ static const struct bad {
     {"{\"pattern\":\"(?=a)\"}", "the pattern \"(?=a)\" cannot be used: the group (?= is not supported"},
     {"{\"pattern\":\"(a)\\\\1\"}", "the escape \\1 is not supported"},
     {"{\"pattern\":\"((a{255}){255}){255}\"}", "it repeats too much"},
+    {"{\"pattern\":\"a{18446744073709551615}\"}", "it repeats too much"},
     {"{\"pattern\":\"[z-a]\"}", "ends before it begins"},
     {"{\"pattern\":\"(a\"}", "a group ( is not closed"},
     {"{\"pattern\":\"a)\"}", "a group ) was not opened"},
