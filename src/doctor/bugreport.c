@@ -137,6 +137,7 @@ void bugreport_gather(struct bugreport *report)
     bugreport_add_work(report);
     bugreport_add_files(report);
     bugreport_add_logs(report);
+    bugreport_add_journal(report);
     redactor_close(report->redactor);
     report->redactor = NULL;
     hub_leave(report->doctor);

@@ -15,5 +15,6 @@ void bugreport_add_processes(struct bugreport *report);
 void bugreport_add_work(struct bugreport *report);
 void bugreport_add_files(struct bugreport *report);
 void bugreport_add_logs(struct bugreport *report);
+void bugreport_add_journal(struct bugreport *report);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "doctor/doctor.h"
+#include "service/service.h"
 
 struct err;
 
@@ -93,6 +94,10 @@ void check_clock(struct doctor *doctor);
 void check_limits(struct doctor *doctor);
 void check_sandbox(struct doctor *doctor);
 void check_user(struct doctor *doctor);
+
+/* Whether units of the company are installed in the scope: *service then has the name that they
+ * have. */
+bool check_has_units(struct doctor *doctor, enum service_scope scope, struct service *service);
 
 /* What systemd says of the company's units, as the supervisor's board (runfiles.h): a new
  * reference, NULL where it has none. */

@@ -73,6 +73,19 @@ static void check_webhook(struct doctor *doctor, const struct config_webhook *we
     arena_fini(&scratch);
 }
 
+static void check_header(struct doctor *doctor, const struct config_header *header)
+{
+    struct err err = {0};
+    struct arena scratch = {0};
+    const char *id = arena_printf(doctor->arena, "secret/telemetry:%s", header->name);
+    if (secret_resolve(&header->value, &scratch, &err))
+        found(doctor, DOCTOR_OK, id, "the header's value can be read");
+    else
+        tell_secret(doctor, found(doctor, DOCTOR_WARN, id, "%s", err.message), &header->value,
+                    &err);
+    arena_fini(&scratch);
+}
+
 void check_secrets(struct doctor *doctor)
 {
     const struct config *config = doctor->config;
@@ -81,6 +94,8 @@ void check_secrets(struct doctor *doctor)
             check_provider(doctor, &config->models[i]);
     for (size_t i = 0; i < config->webhook_count; i++)
         check_webhook(doctor, &config->webhooks[i]);
+    for (size_t i = 0; i < config->telemetry.header_count; i++)
+        check_header(doctor, &config->telemetry.headers[i]);
 }
 
 /* ---- tokens ---- */

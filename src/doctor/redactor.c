@@ -136,6 +136,8 @@ struct redactor *redactor_open(const struct config *config)
         add_reference(redactor, &config->models[i].api_key);
     for (size_t i = 0; i < config->webhook_count; i++)
         add_reference(redactor, &config->webhooks[i].url);
+    for (size_t i = 0; i < config->telemetry.header_count; i++)
+        add_reference(redactor, &config->telemetry.headers[i].value);
     add_environment(redactor);
     return redactor;
 }

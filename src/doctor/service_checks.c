@@ -11,9 +11,7 @@
 #include "service/systemd.h"
 #include "service/unit.h"
 
-/* Whether units of the company are installed in the scope: *service then has the name that they
- * have. */
-static bool is_installed(struct doctor *doctor, enum service_scope scope, struct service *service)
+bool check_has_units(struct doctor *doctor, enum service_scope scope, struct service *service)
 {
     struct err err;
     if (service_init(service, doctor->config, scope, doctor->arena, &err) < 0)
@@ -30,7 +28,7 @@ json_t *check_service_board(struct doctor *doctor)
     struct service service;
     static const enum service_scope scopes[] = {SERVICE_USER, SERVICE_SYSTEM};
     for (size_t i = 0; i < 2; i++)
-        if (systemd_runs(scopes[i]) && is_installed(doctor, scopes[i], &service))
+        if (systemd_runs(scopes[i]) && check_has_units(doctor, scopes[i], &service))
             return systemd_board(&service, doctor->arena, &err);
     return NULL;
 }
@@ -38,7 +36,7 @@ json_t *check_service_board(struct doctor *doctor)
 void check_linger(struct doctor *doctor)
 {
     struct service service;
-    if (!is_installed(doctor, SERVICE_USER, &service)) {
+    if (!check_has_units(doctor, SERVICE_USER, &service)) {
         found(doctor, DOCTOR_OK, "service/linger", "no user units of this company");
         return;
     }
@@ -101,8 +99,8 @@ static void look_at_units(struct drift *drift)
 void check_drift(struct doctor *doctor)
 {
     struct drift user = {.doctor = doctor}, system = {.doctor = doctor};
-    bool has_user = is_installed(doctor, SERVICE_USER, &user.service);
-    bool has_system = is_installed(doctor, SERVICE_SYSTEM, &system.service);
+    bool has_user = check_has_units(doctor, SERVICE_USER, &user.service);
+    bool has_system = check_has_units(doctor, SERVICE_SYSTEM, &system.service);
     if (has_user && has_system)
         found_fix(doctor,
                   found(doctor, DOCTOR_FAIL, "service/drift",

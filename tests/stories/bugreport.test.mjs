@@ -115,3 +115,18 @@ test('a bundle of a company that is down and broken', async (t) => {
   assert.equal(JSON.parse(read('doctor.json')).ok, false);
   assert.equal(JSON.parse(read('status.json')).state, 'not running');
 });
+
+test('where systemd keeps the company its journal is in the bundle, without secrets', async (t) => {
+  const company = await Company.open(t, { up: false });
+  const units = join(company.dir, 'xdg/systemd/user'), bin = join(company.dir, 'bin');
+  mkdirSync(units, { recursive: true });
+  mkdirSync(bin);
+  writeFileSync(join(units, 'hq-story.target'), `# hq service, the company in ${company.dir}\n`);
+  writeFileSync(join(bin, 'journalctl'), `#!/bin/sh\necho "$*"\necho 'Authorization: Bearer ${secrets.header}'\n`, { mode: 0o755 });
+  const path = join(company.dir, 'report.tar');
+  const env = { XDG_CONFIG_HOME: join(company.dir, 'xdg'), PATH: `${bin}:${process.env.PATH}` };
+  const made = await company.hq('bugreport', '-o', path, '-n', '7', { env });
+  assert.equal(made.code, 0, made.stderr);
+  const { read } = await unpack(company, path);
+  assert.match(read('logs/journal-user.txt'), /--lines=7 --user-unit=hq-story-\* --user-unit=hq-story@\*\nAuthorization: \[secret\]\n/);
+});
