@@ -318,6 +318,9 @@ static json_t *document(struct census *census)
         (json_int_t)json_get_int(census->answer, "inbox", 0), "pss_kb", (json_int_t)census->pss_kb,
         "up_ms", (json_int_t)up_ms(census), "config_changed", changed);
     json_object_set_new(out, "runner", runner);
+    json_t *store = json_object_get(census->answer, "store");
+    if (store)
+        json_object_set(out, "store", store);
     json_t *held = json_object_get(census->answer, "held_effects");
     if (json_array_size(held))
         json_object_set(out, "held_effects", held);

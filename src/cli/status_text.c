@@ -449,6 +449,28 @@ static void put_manager(struct sheet *sheet, const json_t *census)
         put_text_line(sheet, line);
 }
 
+/* Said when it matters: from a gigabyte on, and where the disk fills up. */
+static void put_store(struct sheet *sheet, const json_t *store)
+{
+    enum { SAID_FROM_MB = 1000, FREE_PERCENT = 10 };
+    char line[ROW_MAX];
+    struct arena arena = {0};
+    int64_t of_ledger = json_get_int(store, "ledger_bytes", 0) + json_get_int(store, "wal_bytes", 0),
+            blobs = json_get_int(store, "blob_bytes", 0),
+            archive = json_get_int(store, "archive_bytes", 0),
+            left = json_get_int(store, "free_bytes", -1),
+            disk = json_get_int(store, "disk_bytes", 0);
+    bool is_low = left >= 0 && disk > 0 && left < disk / 100 * FREE_PERCENT;
+    if (store && (is_low || of_ledger + blobs + archive >= INT64_C(1000000) * SAID_FROM_MB)) {
+        snprintf(line, sizeof(line), "disk: ledger %s, blobs %s, archive %s; %s free%s",
+                 figure_bytes(of_ledger, &arena), figure_bytes(blobs, &arena),
+                 figure_bytes(archive, &arena), figure_bytes(left, &arena),
+                 is_low ? ": it fills up" : "");
+        put_text_line(sheet, line);
+    }
+    arena_fini(&arena);
+}
+
 static void put_troubles(struct sheet *sheet, const json_t *census)
 {
     const json_t *supervisor = json_object_get(census, "supervisor");
@@ -460,6 +482,7 @@ static void put_troubles(struct sheet *sheet, const json_t *census)
         put_text_line(sheet, "no supervisor: who dies stays down; hq up -d takes over");
     if (json_get_bool(census, "config_changed", false))
         put_text_line(sheet, "config changed: hq.yaml has changed since they started; hq reload");
+    put_store(sheet, json_object_get(census, "store"));
     put_held(sheet, json_object_get(census, "held_effects"));
 }
 

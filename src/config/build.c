@@ -357,6 +357,7 @@ static void build_workflows(struct build *build)
     const json_t *enabled = json_is_object(runner) ? dig(runner, "enabled") : runner;
     const json_t *timeout = json_is_object(runner) ? dig(runner, "timeout") : NULL;
     config->workflows = path_of(build, setting(build, "workflows"), NULL);
+    config->retention_ms = ms_of(setting(build, "retention"), "retention");
     config->jobs = path_of(build, dig(build->root, "jobs"), NULL);
     config->runner = json_is_boolean(enabled)
                          ? json_is_true(enabled)

@@ -116,6 +116,7 @@ struct config {
     size_t person_count;
     const char *workflows; /* absolute: the folder of the company's workflows; default
                             * <dir>/workflows, which need not be there */
+    int64_t retention_ms; /* how long what has ended stays in the ledger; -1: for ever */
     const char *jobs; /* absolute: the job bridge's folder (inbox, outbox, archive); NULL: none */
     bool runner; /* a runner's process is kept for `run` steps. Default: `workflows` is there */
     int64_t runner_timeout_ms; /* the longest time for one command; default 1 h */

@@ -212,6 +212,9 @@ static json_t *company_json(const struct config *config)
     json_object_set_new(root, "telemetry", telemetry_json(config));
     json_set_text(root, "workflows", config->workflows);
     json_set_text(root, "jobs", config->jobs);
+    json_object_set_new(root, "retention",
+                        config->retention_ms < 0 ? json_string("forever")
+                                                 : duration_json(config->retention_ms));
     json_object_set_new(root, "runner",
                         json_pack("{s:b,s:o}", "enabled", config->runner, "timeout",
                                   duration_json(config->runner_timeout_ms)));

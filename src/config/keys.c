@@ -213,6 +213,10 @@ static const struct config_key root_keys[] = {
     {"jobs", KEY_PATH,
      .doc = "The folder of the job bridge: its `outbox`, `inbox` and `archive` (docs/jobs.md). "
             "Absent: workflows can have no `job` steps."},
+    {"retention", KEY_DURATION, .fallback = "90d", .min = SECOND, .max = INT64_C(3650) * DAY,
+     .words = WORDS("forever"),
+     .doc = "How long a request stays in the ledger after its end; then it goes, whole, into "
+            "`archive/` in the state folder, a file per month. `forever`: it stays."},
     {"shared", KEY_MAP, .doc = "The folder that all agents share.",
      .keys =
          KEYS({"dir", KEY_PATH,
@@ -392,8 +396,9 @@ static const char *wants_one(const struct config_key *key, struct arena *arena)
                             (long long)key->max);
     if (key->kind == KEY_DURATION) {
         char least[TIME_TEXT], most[TIME_TEXT];
-        return arena_printf(arena, "a time, like 30s, 5m or 2h (%s–%s)",
-                            duration_text(key->min, least), duration_text(key->max, most));
+        return arena_printf(arena, "a time, like 30s, 5m or 2h (%s–%s)%s%s",
+                            duration_text(key->min, least), duration_text(key->max, most),
+                            key->words ? ", or " : "", key->words ? join_words(key, arena) : "");
     }
     if (key->kind == KEY_WORD && key->words && key->words[0] && !key->words[1] && !key->later_words)
         return arena_printf(arena, "%s (the only choice)", key->words[0]);

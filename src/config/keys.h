@@ -18,7 +18,7 @@ enum key_kind {
     KEY_BOOL,
     KEY_PORT,
     KEY_LISTEN,   /* loopback host:port */
-    KEY_DURATION, /* 90s, 5m, 2h; within min … max milliseconds */
+    KEY_DURATION, /* 90s, 5m, 2h; within min … max milliseconds; or one of `words`: -1 */
     KEY_USD,      /* a number from 0 on */
     KEY_PATH,     /* relative to the file */
     KEY_URL,      /* http or https, no password in it */

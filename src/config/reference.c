@@ -146,6 +146,9 @@ static json_t *schema_one(const struct config_key *key, bool strict)
     json_t *schema = schema_of_flow(key);
     if (schema)
         return schema;
+    if (key->kind == KEY_DURATION && key->words)
+        return json_pack("{s:[{s:s,s:s},o]}", "anyOf", "type", "string", "pattern",
+                         patterns[KEY_DURATION], schema_words(key));
     switch (key->kind) {
     case KEY_MAP:
         return schema_keys(key, strict);

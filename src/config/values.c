@@ -29,6 +29,11 @@ bool value_to_int(const json_t *value, const struct config_key *key, int64_t *ou
 bool value_duration(const json_t *value, const struct config_key *key, int64_t *ms)
 {
     int64_t read;
+    if (key->words &&
+        str_in(json_string_value(value) ? json_string_value(value) : "", key->words)) {
+        *ms = -1;
+        return true;
+    }
     if (!json_is_string(value) || !time_parse_duration(json_string_value(value), &read))
         return false;
     if (read < key->min || (key->max && read > key->max))

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "hub/api.h"
+#include "hub/retention.h"
 
 const struct http_route hub_routes[] = {
     {"POST", "/v1/register", api_register},
@@ -224,6 +225,22 @@ bool api_may_read(struct http_request *request, const struct task *task)
     return principal_may_read(api_caller(request), task) || is_below_own(request, task);
 }
 
+/* A person is told where to look for what retention has taken out of the ledger. */
+static enum http_verdict no_row(struct hub *hub, struct http_request *request,
+                                struct http_response *response, const char *prefix)
+{
+    struct err err;
+    const char *path = principal_is_person(api_caller(request))
+                           ? retention_find(hub->config, prefix, &request->arena)
+                           : NULL;
+    if (!path)
+        return no_task(request, response, prefix);
+    err_set(&err, "archived", "%s has left the ledger: it ended longer ago than `retention` says",
+            prefix);
+    err_hint(&err, "it is in the archive: grep %s %s", prefix, path);
+    return http_error(request, response, 410, &err);
+}
+
 enum http_verdict api_task(struct hub *hub, struct http_request *request,
                            struct http_response *response, const char *prefix, struct task *task)
 {
@@ -238,7 +255,7 @@ enum http_verdict api_task(struct hub *hub, struct http_request *request,
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
     if (count == 0)
-        return no_task(request, response, prefix);
+        return no_row(hub, request, response, prefix);
     if (!api_may_read(request, &found[0])) {
         api_remember_unseen(hub, request, found[0].id);
         return no_task(request, response, prefix);

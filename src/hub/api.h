@@ -16,6 +16,7 @@ struct counters;
 struct courier;
 struct engine;
 struct jobs;
+struct retention;
 struct sample;
 struct spending;
 struct tail;
@@ -40,6 +41,8 @@ struct hub {
     struct sample *sample;
     struct spending *spending;
     struct engine *engine;
+    struct retention *retention;
+    _Atomic int64_t sizes_at, blob_bytes, archive_bytes; /* boot time of the last look; what it saw */
     struct jobs *jobs; /* NULL: the company has no job bridge */
 };
 
@@ -88,6 +91,9 @@ json_t *api_body(struct http_request *request, struct http_response *response);
 /* A query parameter as a number within [0, max], or the fallback. */
 int64_t api_query_int(const struct http_request *request, const char *name, int64_t fallback,
                       int64_t max);
+
+/* Adds "store": how much disk the ledger, its blobs and the archive take, and what is free. */
+void api_add_store(struct hub *hub, json_t *answer);
 
 /* Adds "now": the ledger's clock. */
 void api_set_now(struct hub *hub, json_t *answer);

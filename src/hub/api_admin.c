@@ -1,12 +1,16 @@
 /* What only the owner of the company asks of the hub: a check, a copy. */
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/folder.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "hub/api.h"
+#include "hub/retention.h"
 
 enum http_verdict api_check(void *ctx, struct http_request *request, struct http_response *response)
 {
@@ -70,4 +74,44 @@ enum http_verdict api_backup(void *ctx, struct http_request *request,
     return http_json(request, response, 200,
                      json_pack("{s:s,s:s,s:I}", "path", path, "ledger_id", ledger_id(hub->ledger),
                                "events", (json_int_t)feed.newest));
+}
+
+enum { SIZES_KEPT_MS = 60000 /* a walk over all blobs takes a while */ };
+
+static int64_t size_of(struct hub *hub, const char *name)
+{
+    struct stat st;
+    struct arena arena = {0};
+    const char *path = arena_printf(&arena, "%s/%s", hub->config->state, name);
+    int64_t size = stat(path, &st) == 0 ? st.st_size : 0;
+    arena_fini(&arena);
+    return size;
+}
+
+static void look_at_folders(struct hub *hub)
+{
+    struct arena arena = {0};
+    int64_t now = time_boot_ms();
+    if (atomic_load(&hub->sizes_at) && now - atomic_load(&hub->sizes_at) < SIZES_KEPT_MS)
+        return;
+    const char *state = hub->config->state;
+    atomic_store(&hub->sizes_at, now);
+    atomic_store(&hub->blob_bytes, retention_bytes(arena_printf(&arena, "%s/blobs", state)));
+    atomic_store(&hub->archive_bytes, retention_bytes(arena_printf(&arena, "%s/archive", state)));
+    arena_fini(&arena);
+}
+
+void api_add_store(struct hub *hub, json_t *answer)
+{
+    struct statvfs fs = {0};
+    statvfs(hub->config->state, &fs);
+    look_at_folders(hub);
+    json_object_set_new(answer, "store",
+                        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "ledger_bytes",
+                                  (json_int_t)size_of(hub, "ledger.db"), "wal_bytes",
+                                  (json_int_t)size_of(hub, "ledger.db-wal"), "blob_bytes",
+                                  (json_int_t)atomic_load(&hub->blob_bytes), "archive_bytes",
+                                  (json_int_t)atomic_load(&hub->archive_bytes), "free_bytes",
+                                  (json_int_t)fs.f_bavail * (json_int_t)fs.f_frsize, "disk_bytes",
+                                  (json_int_t)fs.f_blocks * (json_int_t)fs.f_frsize));
 }

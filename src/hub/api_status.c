@@ -289,6 +289,7 @@ enum http_verdict api_status(void *ctx, struct http_request *request,
                                hub->config->company, "hub", "pid", (int)getpid(), "pss_kb",
                                (json_int_t)process_pss_kb(), "address", hub->config->hub_address,
                                "port", hub->config->hub_port, "started_at", started);
+    api_add_store(hub, answer);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (parts[i](&look, answer, &err) < 0) {
             json_decref(answer);

@@ -20,6 +20,7 @@
 #include "hub/halt.h"
 #include "hub/hub.h"
 #include "hub/jobs.h"
+#include "hub/retention.h"
 #include "hub/sample.h"
 #include "hub/spending.h"
 #include "hub/tail.h"
@@ -219,6 +220,7 @@ struct hub *hub_open(const struct config *config, struct store *store, struct er
     if (!hub->engine || jobs_open(config, hub->ledger, &hub->jobs, err) < 0 ||
         serve(hub, err) < 0 || tail_start(hub->tail, err) < 0 || start_waker(hub, err) < 0)
         goto fail;
+    hub->retention = retention_open(config, hub->ledger);
     return hub;
 fail:
     hub_close(hub);
@@ -256,6 +258,7 @@ void hub_close(struct hub *hub)
     if (hub->waker->started)
         pthread_join(hub->waker->thread, NULL);
     tail_stop(hub->tail);
+    retention_close(hub->retention);
     traces_close(hub->traces);
     jobs_close(hub->jobs);
     chronicle_close(hub->chronicle);

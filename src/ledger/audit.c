@@ -106,6 +106,25 @@ static int check_events(struct audit *audit, const struct stream *head, int64_t 
     return rc;
 }
 
+int audit_is_retired(struct audit *audit, const char *id, bool *retired)
+{
+    struct root root = {.id = id};
+    int rc = id ? audit_get(audit, &root_record, &root) : LEDGER_NONE;
+    *retired = rc == 0 && root.retired_at;
+    return rc < 0 ? -1 : 0;
+}
+
+/* A stream of a task, or of its run, whose events are being taken away. */
+static int audit_is_retired_stream(struct audit *audit, const char *name, bool *retired)
+{
+    *retired = false;
+    if (!str_starts(name, "t-") && !str_starts(name, "r-"))
+        return 0;
+    struct task task = {.id = arena_printf(&audit->scratch, "t-%s", name + 2)};
+    int rc = audit_get(audit, &task_record, &task);
+    return rc == 0 ? audit_is_retired(audit, task.root, retired) : rc < 0 ? -1 : 0;
+}
+
 /* Follows one stream to the head that it had at the start: later events are appended behind. The
  * chronicle is long, so each page has an arena and a turn of its own. */
 static int check_stream(struct audit *audit, const void *row)
@@ -113,9 +132,13 @@ static int check_stream(struct audit *audit, const void *row)
     const struct stream *head = row;
     struct arena outer = audit->scratch;
     char prev[HASH_HEX] = "";
-    int64_t seq = 1;
-    bool done = head->seq < 1;
-    int rc = 0;
+    int64_t seq = head->first ? head->first : 1;
+    bool done = head->seq < seq, retired = false;
+    int rc = audit_is_retired_stream(audit, head->name, &retired);
+    if (rc || retired)
+        return rc;
+    outer = audit->scratch;
+    snprintf(prev, sizeof(prev), "%s", head->first && head->prev ? head->prev : "");
     while (!done && rc == 0) {
         audit->scratch = (struct arena){0};
         rc = check_events(audit, head, &seq, prev, &done);
@@ -211,7 +234,7 @@ static int check_wait(struct audit *audit, const struct wait *wait)
     if (!patience && !str_eq(wait->kind, "task"))
         return 0;
     int rc = audit_get(audit, &task_record, &task);
-    if (rc == LEDGER_NONE)
+    if (rc == LEDGER_NONE && !wait->satisfied)
         audit_finding(audit, "Task %s waits for %s, which is not there.", wait->task, wait->id);
     else if (rc == 0 && !patience && wait->satisfied != task_state_is_terminal(task.state))
         audit_finding(audit, "Task %s waits for %s (%s); the wait says otherwise.", wait->task,
@@ -319,8 +342,13 @@ static void check_held(struct audit *audit, const struct task *task)
 static int check_task(struct audit *audit, const void *row)
 {
     struct task now = {.id = ((const struct task *)row)->id}, *task = &now;
-    if (audit_get(audit, &task_record, task) != 0)
-        return -1;
+    bool retired;
+    int rc = audit_get(audit, &task_record, task);
+    if (rc) /* gone since the page was read */
+        return rc < 0 ? -1 : 0;
+    rc = audit_is_retired(audit, task->root, &retired);
+    if (rc || retired)
+        return rc;
     if (task->seq < 1 || task->seq >= audit->ledger->next_seq)
         audit_finding(audit, "Task %s has the number %lld; the counter is at %lld.", task->id,
                       (long long)task->seq, (long long)audit->ledger->next_seq);
@@ -374,6 +402,8 @@ static int check_root(struct audit *audit, const void *row)
 {
     const struct root *root = row;
     struct tree_sum sum = {0};
+    if (root->retired_at)
+        return 0;
     if (count_tree(audit, root->id, &sum) < 0)
         return -1;
     if (root->tasks_live != sum.live || root->tasks_total != sum.total)

@@ -37,6 +37,10 @@ int audit_get(struct audit *audit, const struct record *record, void *row);
 int audit_scan(struct audit *audit, const struct scan *scan, void *rows_pointer, size_t *count);
 int audit_count(struct audit *audit, const struct scan *scan, int64_t *count);
 
+/* True in *retired while the request's rows are being taken away: what is left of them proves nothing.
+ */
+int audit_is_retired(struct audit *audit, const char *root, bool *retired);
+
 /* Lets others in between: for walks that may be long. What was read before may have changed then. */
 void audit_breathe(struct audit *audit);
 

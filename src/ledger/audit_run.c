@@ -143,8 +143,13 @@ static int check_steps(struct audit *audit, struct run *run)
 int audit_run_row(struct audit *audit, const void *row)
 {
     struct run run = {.id = ((const struct run *)row)->id};
-    if (audit_get(audit, &run_record, &run) != 0)
-        return -1;
+    bool retired;
+    int rc = audit_get(audit, &run_record, &run);
+    if (rc) /* gone since the page was read */
+        return rc < 0 ? -1 : 0;
+    rc = audit_is_retired(audit, run.root, &retired);
+    if (rc || retired)
+        return rc;
     if (check_run_task(audit, &run) < 0 || check_run_head(audit, &run) < 0)
         return -1;
     return check_steps(audit, &run);
@@ -223,9 +228,13 @@ static int check_unknown_effect(struct audit *audit, const struct approval *appr
 int audit_approval_row(struct audit *audit, const void *row)
 {
     struct approval approval = {.id = ((const struct approval *)row)->id};
-    int rc = 0;
-    if (audit_get(audit, &approval_record, &approval) != 0)
-        return -1;
+    bool retired;
+    int rc = audit_get(audit, &approval_record, &approval);
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    rc = audit_is_retired(audit, approval.root, &retired);
+    if (rc || retired)
+        return rc;
     bool pending = str_eq(approval.state, APPROVAL_PENDING);
     if (pending != (approval.decided_at == 0))
         audit_finding(audit, "%s is %s and was decided at %lld.", approval.id, approval.state,
@@ -242,10 +251,15 @@ int audit_approval_row(struct audit *audit, const void *row)
 int audit_job_row(struct audit *audit, const void *row)
 {
     struct job job = {.id = ((const struct job *)row)->id};
-    if (audit_get(audit, &job_record, &job) != 0)
-        return -1;
+    bool retired;
+    int rc = audit_get(audit, &job_record, &job);
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    rc = audit_is_retired(audit, job.root, &retired);
+    if (rc || retired)
+        return rc;
     struct run run = {.id = job.run};
-    int rc = run.id ? audit_get(audit, &run_record, &run) : LEDGER_NONE;
+    rc = run.id ? audit_get(audit, &run_record, &run) : LEDGER_NONE;
     bool open = !job_state_is_terminal(job.state);
     if (rc == LEDGER_NONE || (rc == 0 && open && run_state_is_terminal(run.state)))
         audit_finding(audit, "Job %s is %s, and its run %s is %s.", job.id, job.state,

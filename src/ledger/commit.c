@@ -40,6 +40,7 @@ static struct tx tx_open(struct ledger *ledger, struct arena *arena, struct err 
         .tally = &ledger->tally,
         .gate = &ledger->gate,
         .fair = &ledger->fair,
+        .blob_guard = ledger->blob_guard,
         .pauses = &ledger->pauses,
         .halt = pauses_halt(&ledger->pauses),
         .now = clock_now(&ledger->clock),

@@ -53,6 +53,8 @@ struct ledger {
     struct fair fair;
     int64_t next_seq, next_event, due, sweep_not_before;
     size_t commits_since_care;
+
+    struct blob_guard *blob_guard; /* while blobs are looked through, else NULL; under the turnstile */
 };
 
 /* One caller's work. `run` may be called more than once (a group that is tried again) and returns

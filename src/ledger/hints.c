@@ -73,3 +73,11 @@ bool hints_wait(struct hints *hints, int64_t ms, struct arena *arena, const char
     pthread_mutex_unlock(&hints->mutex);
     return open;
 }
+
+bool hints_are_closed(struct hints *hints)
+{
+    pthread_mutex_lock(&hints->mutex);
+    bool closed = hints->closed;
+    pthread_mutex_unlock(&hints->mutex);
+    return closed;
+}

@@ -28,6 +28,8 @@ void hints_add(struct hints *hints, const char *const *keys, size_t count);
 /* Ends the waiting for good. */
 void hints_close(struct hints *hints);
 
+bool hints_are_closed(struct hints *hints);
+
 /* See ledger_wait. */
 bool hints_wait(struct hints *hints, int64_t ms, struct arena *arena, const char ***keys,
                 size_t *count);

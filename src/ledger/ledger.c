@@ -13,6 +13,7 @@
 #include "ledger/commit.h"
 #include "ledger/feed.h"
 #include "ledger/ledger.h"
+#include "ledger/retire_blobs.h"
 #include "ledger/rows.h"
 #include "ledger/rules.h"
 
@@ -436,6 +437,8 @@ static int blob_run(struct tx *tx, void *arg)
 {
     const struct blob_bytes *blob = arg;
     tx->writes++;
+    if (tx->blob_guard)
+        blob_guard_name(tx->blob_guard, blob->hex);
     int rc = tx->store->ops->blob_put(tx->store, blob->hex, blob->bytes, blob->len, tx->err);
     return rc == STORE_FULL ? TX_FULL : rc == STORE_OK ? 0 : TX_FAILED;
 }

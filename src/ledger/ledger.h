@@ -523,6 +523,30 @@ enum admin { ADMIN_CHECK, ADMIN_CHECK_BLOBS, ADMIN_BACKUP, ADMIN_VACUUM };
 int ledger_admin(struct ledger *ledger, enum admin what, const char *path, struct arena *arena,
                  const char ***findings, size_t *count, struct err *err);
 
+/* Retention: requests that ended `keep_ms` ago, with nothing of them open, undelivered or in no
+ * transcript yet, are written to DIR/YYYY-MM.jsonl (the month of their end), synced, and taken out of
+ * the ledger; likewise the old ends of the streams chronicle, system and inbox. Some of them per
+ * call, nothing held for more than 5 ms: call again while done->more. Zero *done before the first. 0,
+ * or -1 with *err ("disk_full", "archive_failed", "closing" after
+ * ledger_end_wait()): what was not archived stays. One caller only. */
+struct ledger_retention {
+    int64_t keep_ms;
+    const char *archive; /* DIR; made where it is not there */
+    const char *blobs;   /* the store's folder of large blobs, in the same file system; NULL: none */
+};
+struct ledger_retired {
+    int64_t roots; /* how many went, in all calls */
+    bool more;
+    int64_t after_at; /* how far they were looked through */
+    char after_id[64];
+};
+int ledger_retire(struct ledger *ledger, const struct ledger_retention *how,
+                  struct ledger_retired *done, struct err *err);
+
+/* Takes away blobs that no row names and that were put more than a day ago. Reads everything, a page
+ * at a time. *removed: how many. One caller only, and not while ledger_retire() works. */
+int ledger_drop_blobs(struct ledger *ledger, int64_t *removed, struct err *err);
+
 /* Gives the ledger another id, on disk: for a copy that goes on as a ledger of its own. Before anybody
  * else uses it. 0, or -1 with *err. */
 int ledger_renew_id(struct ledger *ledger, struct err *err);

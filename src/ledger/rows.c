@@ -12,8 +12,10 @@ static const struct field stream_fields[] = {
     {"name", FIELD_TEXT, offsetof(struct stream, name)},
     {"seq", FIELD_INT, offsetof(struct stream, seq)},
     {"hash", FIELD_TEXT, offsetof(struct stream, hash)},
+    {"first", FIELD_INT, offsetof(struct stream, first)},
+    {"prev", FIELD_TEXT, offsetof(struct stream, prev)},
 };
-const struct record stream_record = {"stream", sizeof(struct stream), 3, 1, stream_fields};
+const struct record stream_record = {"stream", sizeof(struct stream), 5, 1, stream_fields};
 
 static const struct field meta_fields[] = {
     {"name", FIELD_TEXT, offsetof(struct meta, name)},

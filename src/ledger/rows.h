@@ -20,6 +20,8 @@ struct stream {
     const char *name; /* task id, run id or "system" */
     int64_t seq;
     const char *hash;
+    int64_t first;    /* its oldest event; 0: the 1st. Those before it were retired … */
+    const char *prev; /* … and the last of them had this hash */
 };
 extern const struct record stream_record;
 

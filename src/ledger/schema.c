@@ -46,6 +46,10 @@ static const struct schema_index session_indexes[] = {
     {"session_updated", {"agent", "updated_at"}, false, NULL},
 };
 
+static const struct schema_index inbox_indexes[] = {
+    {"inbox_task", {"task"}, false, NULL},
+};
+
 static const struct schema_index root_indexes[] = {
     {"root_ended", {"ended_at"}, false, "\"ended_at\">0"},
 };
@@ -64,6 +68,7 @@ static const struct schema_index run_indexes[] = {
     {"run_state", {"state", "created_at"}, false, NULL},
     {"run_name_state", {"name", "state", "created_at"}, false, NULL},
     {"run_due", {"ready_at"}, false, "\"ready_at\">0"},
+    {"run_definition", {"definition"}, false, NULL},
 };
 
 static const struct schema_index approval_indexes[] = {
@@ -72,6 +77,7 @@ static const struct schema_index approval_indexes[] = {
     {"approval_due", {"state", "expires_at"}, false, "\"state\"='pending' AND \"expires_at\">0"},
     {"approval_task", {"task", "state"}, false, "\"state\"='pending'"},
     {"approval_run", {"run", "path"}, false, NULL},
+    {"approval_root", {"root"}, false, NULL},
 };
 
 static const struct schema_index job_indexes[] = {
@@ -79,6 +85,7 @@ static const struct schema_index job_indexes[] = {
     {"job_state", {"state", "created_at"}, false, NULL},
     {"job_archive", {"archived", "created_at"}, false, NULL},
     {"job_run", {"run", "path"}, false, NULL},
+    {"job_root", {"root"}, false, NULL},
 };
 
 #define INDEXES(list) list, sizeof(list) / sizeof(list[0])
@@ -91,7 +98,7 @@ const struct schema_table schema_tables[] = {
     {&call_record, false, NULL, 0},
     {&handoff_record, false, NULL, 0},
     {&effect_record, false, INDEXES(effect_indexes)},
-    {&inbox_record, true, NULL, 0},
+    {&inbox_record, true, INDEXES(inbox_indexes)},
     {&event_record, true, INDEXES(event_indexes)},
     {&agent_record, true, NULL, 0},
     {&pause_record, true, NULL, 0},

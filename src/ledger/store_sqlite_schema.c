@@ -125,6 +125,13 @@ static const struct schema_step schema_steps[] = {
      "UPDATE root SET ended_at=coalesce((SELECT max(finished_at) FROM task WHERE "
      "task.root=root.id),0) WHERE tasks_live=0;"
      "CREATE INDEX root_ended ON root(ended_at,id) WHERE ended_at>0;"
+     "ALTER TABLE root ADD COLUMN retired_at INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE stream ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE stream ADD COLUMN prev TEXT;"
+     "CREATE INDEX inbox_task ON inbox(task,source,message_id);"
+     "CREATE INDEX run_definition ON run(definition,id);"
+     "CREATE INDEX approval_root ON approval(root,id);"
+     "CREATE INDEX job_root ON job(root,id);"
      "CREATE TABLE pause(id TEXT NOT NULL,\"by\" TEXT,reason TEXT,"
      "panic INTEGER NOT NULL DEFAULT 0,at INTEGER NOT NULL DEFAULT 0,"
      "lifted INTEGER NOT NULL DEFAULT 0,PRIMARY KEY(id)) STRICT, WITHOUT ROWID"},

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "ledger/event.h"
 #include "ledger/gate.h"
+#include "ledger/retire_blobs.h"
 #include "ledger/tx.h"
 
 struct value value_text(const char *text)
@@ -87,6 +88,8 @@ int tx_get(struct tx *tx, const struct record *record, void *row)
 int tx_put(struct tx *tx, const struct record *record, const void *row)
 {
     tx->writes++;
+    if (tx->blob_guard)
+        blob_guard_row(tx->blob_guard, record, row);
     return tx_result(tx->store->ops->put(tx->store, record, row, tx->err));
 }
 
@@ -112,6 +115,8 @@ int tx_blob(struct tx *tx, const char *text, const char **hex)
     size_t len = strlen(text);
     hash_hex(text, len, name);
     tx->writes++;
+    if (tx->blob_guard)
+        blob_guard_name(tx->blob_guard, name);
     *hex = arena_strdup(tx->arena, name);
     return tx_result(tx->store->ops->blob_put(tx->store, name, text, len, tx->err));
 }

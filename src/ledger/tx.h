@@ -12,6 +12,7 @@
 #include "ledger/store.h"
 
 struct ask;
+struct blob_guard;
 struct fair;
 struct gate;
 struct leases;
@@ -36,6 +37,7 @@ struct tx {
     struct tally *tally;
     struct gate *gate;
     struct fair *fair;
+    struct blob_guard *blob_guard; /* NULL: nobody looks for unused blobs */
     struct pauses *pauses;
     int64_t now;
     int64_t *next_seq;  /* the ledger's counter of tasks; gaps are allowed */

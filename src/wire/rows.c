@@ -79,6 +79,7 @@ static const struct field root_fields[] = {
     INT(root, cost_micro_usd),
     INT(root, unpriced),
     TIME(root, ended_at),
+    TIME(root, retired_at),
 };
 RECORD(root, 1);
 

@@ -85,6 +85,7 @@ struct root {
     int64_t cost_micro_usd; /* of the priced calls */
     int64_t unpriced;       /* model calls without a price */
     int64_t ended_at;       /* when its last open task ended; 0: one is open */
+    int64_t retired_at;     /* it is in the archive, and its rows are being taken away */
 };
 extern const struct record root_record;
 

@@ -118,6 +118,7 @@ static const struct {
     {"logs.keep", "17"},
     {"logs.age", "\"17d\""},
     {"jobs", "\"job-queue\""},
+    {"retention", "\"30d\""},
     {"shared.dir", "\"s\""},
     {"shared.gatekeeper", "\"a\""},
     {"limits.depth", "3"},
