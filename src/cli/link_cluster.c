@@ -67,12 +67,12 @@ const struct command command_link_cluster = {
     .usage = "start|stop|restart|status|logs [AGENT]",
     .summary = "the seed's script around all agents, or one",
     .details =
-        "  cluster.sh start\n"
-        "  cluster.sh restart auditor\n"
-        "  cluster.sh logs webster\n"
-        "\nA link of this name to hq is the seed's script; so is `hq cluster.sh`. Without an "
-        "agent, start is\n`hq up -d --wait` and stop is `hq down`; the other words are commands "
-        "of the same name.\n",
+        "A link of this name to hq is the seed's script; so is `hq cluster.sh`. Without an agent, "
+        "start is\n"
+        "`hq up -d --wait` and stop is `hq down`; the other words are commands of the same name.\n",
+    .examples = "cluster.sh start\n"
+                "cluster.sh restart auditor\n"
+                "cluster.sh logs webster\n",
     .min_args = 1,
     .max_args = 2,
     .run = cluster_run,

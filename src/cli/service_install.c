@@ -316,12 +316,13 @@ const struct command command_service_install = {
     .group = "SETUP",
     .usage = "",
     .summary = "have systemd start the company at boot and keep it",
-    .details = "  hq service install --dry-run\n"
-               "  hq service install && hq up\n"
-               "  sudo hq service install --system\n"
-               "\nWrites the units of `hq service print` and enables their target; starts nothing. "
-               "Run again after a\nchange of agents or an upgrade that moved the program: what "
-               "differs is written again.\n",
+    .details =
+        "Writes the units of `hq service print` and enables their target; starts nothing. Run "
+        "again after a\n"
+        "change of agents or an upgrade that moved the program: what differs is written again.\n",
+    .examples = "hq service install --dry-run\n"
+                "hq service install && hq up\n"
+                "sudo hq service install --system\n",
     .options = service_options,
     .run = service_install_run,
 };
@@ -332,10 +333,9 @@ const struct command command_service_uninstall = {
     .usage = "",
     .summary = "stop the company's units and remove them",
     .details =
-        "  hq service uninstall --dry-run\n"
-        "  hq service uninstall\n"
-        "\nRemoves only files that it wrote for this company; the company's folder and state "
-        "stay.\n",
+        "Removes only files that it wrote for this company; the company's folder and state stay.\n",
+    .examples = "hq service uninstall --dry-run\n"
+                "hq service uninstall\n",
     .options = service_options,
     .run = service_uninstall_run,
 };

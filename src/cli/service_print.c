@@ -39,11 +39,11 @@ const struct command command_service_print = {
     .group = "SETUP",
     .usage = "",
     .summary = "show the company's units of systemd",
-    .details =
-        "  hq service print --system\n"
-        "  hq service print --json\n"
-        "\nWrites nothing. A unit for the hub, a template for the agents, one for the runner "
-        "where there\nis one, and a target that starts them all.\n",
+    .details = "Writes nothing. A unit for the hub, a template for the agents, one for the runner "
+               "where there\n"
+               "is one, and a target that starts them all.\n",
+    .examples = "hq service print --system\n"
+                "hq service print --json\n",
     .options = service_look_options,
     .run = service_print_run,
     .reads = true,

@@ -140,9 +140,9 @@ const struct command command_service_status = {
     .group = "SETUP",
     .usage = "",
     .summary = "the company's units: installed, changed, running?",
-    .details = "  hq service status\n"
-               "  hq service status --system --json\n"
-               "\nExit code 3 where no units are installed or not all of them run.\n",
+    .details = "Exit code 3 where no units are installed or not all of them run.\n",
+    .examples = "hq service status\n"
+                "hq service status --system --json\n",
     .options = service_look_options,
     .run = service_status_run,
     .reads = true,
