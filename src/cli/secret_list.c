@@ -20,7 +20,7 @@ static const struct command_option list_options[] = {
 
 static const char *kind_word(enum secret_kind kind)
 {
-    static const char *const words[] = {"key", "url", "token", "unused"};
+    static const char *const words[] = {"key", "header", "url", "token", "unused"};
     return words[kind];
 }
 

@@ -103,7 +103,7 @@ static const char *nearest(const struct secret_book *book, const char *name, str
     size_t used = 0;
     for (size_t i = 0; i < book->count; i++) {
         const struct secret_entry *entry = &book->entries[i];
-        if (entry->is_env || (entry->kind != SECRET_KEY && entry->kind != SECRET_URL))
+        if (entry->is_env || entry->kind == SECRET_TOKEN || entry->kind == SECRET_UNUSED)
             continue;
         names[used] = entry->name;
         stems[used++] = stem(entry->name, arena);

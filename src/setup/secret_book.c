@@ -131,6 +131,10 @@ static void add_named(struct collector *all)
         add_reference(all, &config->models[i].api_key, SECRET_KEY,
                       arena_printf(all->arena, "model %s", config->models[i].name),
                       is_primary(config, config->models[i].name));
+    for (size_t i = 0; i < config->telemetry.header_count; i++)
+        add_reference(all, &config->telemetry.headers[i].value, SECRET_HEADER,
+                      arena_printf(all->arena, "telemetry %s", config->telemetry.headers[i].name),
+                      false);
     for (size_t i = 0; i < config->webhook_count; i++)
         add_reference(all, &config->webhooks[i].url, SECRET_URL,
                       arena_printf(all->arena, "webhook %s", config->webhooks[i].name), false);

@@ -12,6 +12,7 @@
 
 enum secret_kind {
     SECRET_KEY,    /* of a provider of models */
+    SECRET_HEADER, /* of a request to a receiver outside (telemetry) */
     SECRET_URL,    /* of a webhook */
     SECRET_TOKEN,  /* of hq itself: made by `hq up` */
     SECRET_UNUSED, /* in secrets/, and nothing of hq.yaml names it */

@@ -16,7 +16,9 @@ function open(t) {
     models: { router: { api: 'openai-chat', base_url: 'http://127.0.0.1:9/v1', api_key: { file: 'secrets/router.key' } },
       other: { api: 'openai-chat', base_url: 'http://127.0.0.1:9/v1', api_key: { env: 'HQ_TEST_OTHER_KEY' } } },
     agent: { model: 'router/gpt-5' },
-    change: (config) => { config.webhooks = { reports: { url: { file: 'secrets/reports.url' } } }; },
+    change: (config) => { config.webhooks = { reports: { url: { file: 'secrets/reports.url' } } };
+      config.telemetry = { otlp: 'http://127.0.0.1:9', headers: { 'x-key': { file: 'secrets/otlp.key' } } };
+    },
   });
 }
 
@@ -100,9 +102,11 @@ test('list and check: who uses what, modes, what is missing, shared or odd', asy
   await company.hq('secret', 'set', 'router', { input: key });
   await company.hq('secret', 'set', 'reports', { input: 'https://example.org/hook' });
   const env = { HQ_TEST_OTHER_KEY: 'another-key-of-some-length' };
+  const header = await company.hq('secret', 'set', 'otlp.key', { input: 'the-value-of-a-header-of-telemetry' });
+  assert.match(header.stderr, /used by telemetry x-key/);
   check = await company.hq('secret', 'check', { env });
   assert.equal(check.code, 0, check.stdout);
-  assert.match(check.stdout, /^2 secrets looked at|^3 secrets looked at, 0 failures, 0 warnings/m);
+  assert.match(check.stdout, /^4 secrets looked at, 0 failures, 0 warnings/m);
 
   const list = await company.hq('secret', 'list', { env });
   assert.match(list.stdout, /^router.key +model router +0600 .* sk-…2?9f2c$/m);
