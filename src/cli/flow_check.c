@@ -145,7 +145,7 @@ static int check_run(const struct invocation *invocation)
 
 const struct command command_flow_check = {
     .name = "flow check",
-    .group = "RUN",
+    .group = "WORK",
     .usage = "[FILE|NAME…]",
     .summary = "check workflows: every finding at once",
     .details =

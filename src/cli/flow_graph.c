@@ -71,7 +71,7 @@ static int graph_run(const struct invocation *invocation)
 
 const struct command command_flow_graph = {
     .name = "flow graph",
-    .group = "RUN",
+    .group = "WORK",
     .usage = "FILE|NAME",
     .summary = "who waits for whom, as a picture",
     .details =

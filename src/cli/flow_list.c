@@ -170,7 +170,7 @@ static int list_run(const struct invocation *invocation)
 
 const struct command command_flow_list = {
     .name = "flow list",
-    .group = "RUN",
+    .group = "WORK",
     .usage = "",
     .summary = "the company's workflows, and what is wrong",
     .details = "Inputs in [brackets] may be left out.\n",

@@ -247,7 +247,7 @@ static int plan_run(const struct invocation *invocation)
 
 const struct command command_flow_plan = {
     .name = "flow plan",
-    .group = "RUN",
+    .group = "WORK",
     .usage = "FILE|NAME",
     .summary = "what a run can cost and take, at worst",
     .details =

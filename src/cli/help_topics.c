@@ -14,6 +14,7 @@ static const struct help_row exit_codes[] = {
     {"5", "rejected at a gate"},
     {"6", "waits for a person (hq inbox)"},
     {"75", "busy, try later"},
+    {"78", "of hub, gateway and runner: the configuration is wrong, starting again is no use"},
     {"124", "the waiting timed out; the work goes on"},
     {"130", "Ctrl-C; 143 SIGTERM"},
     {0},
