@@ -227,6 +227,14 @@ static bool desk_let_go(struct http_exchange *exchange)
     return --exchange->holders == 0;
 }
 
+/* Likewise: a stream's reader asks the desk while it holds the lock of its answer. */
+static void desk_close_exchange(struct http_desk *desk, struct http_exchange *exchange)
+{
+    pthread_mutex_unlock(&desk->mutex);
+    http_exchange_close(exchange);
+    pthread_mutex_lock(&desk->mutex);
+}
+
 static void desk_run(struct http_desk *desk, struct http_exchange *exchange)
 {
     exchange->place = HTTP_RUNNING;
@@ -236,7 +244,7 @@ static void desk_run(struct http_desk *desk, struct http_exchange *exchange)
     pthread_mutex_lock(&desk->mutex);
     if (exchange->place != HTTP_RUNNING) {
         if (desk_let_go(exchange))
-            http_exchange_close(exchange);
+            desk_close_exchange(desk, exchange);
         return;
     }
     list_drop(exchange);
