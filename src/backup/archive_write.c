@@ -274,10 +274,12 @@ static int sync_folder_of(const char *path)
 static int name_it(struct archive_writer *writer, struct err *err)
 {
     crash_point("backup.name.before");
-    if (link(writer->part, writer->path) < 0)
+    int rc = renameat2(AT_FDCWD, writer->part, AT_FDCWD, writer->path, RENAME_NOREPLACE);
+    if (rc < 0 && (errno == EINVAL || errno == ENOSYS) && access(writer->path, F_OK) < 0)
+        rc = rename(writer->part, writer->path); /* a file system that cannot refuse by itself */
+    if (rc < 0)
         return err_errno(err, errno == EEXIST ? "exists" : "backup_failed", "cannot name it %s",
                          writer->path);
-    unlink(writer->part);
     crash_point("backup.name.after");
     return sync_folder_of(writer->path) < 0
                ? err_errno(err, "backup_failed", "cannot sync the folder of %s", writer->path)

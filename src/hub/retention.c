@@ -60,7 +60,7 @@ static void drop_blobs(struct retention *retention)
     if (time_boot_ms() < retention->blobs_at)
         return;
     retention->blobs_at = time_boot_ms() + BLOBS_MS;
-    if (ledger_drop_blobs(retention->ledger, &removed, &err) < 0)
+    if (ledger_drop_blobs(retention->ledger, &removed, &err) < 0 && !str_eq(err.code, "closing"))
         log_warn("unused blobs could not be removed: %s", err.message);
     else if (removed)
         log_info("%lld blobs that nothing names any more were removed", (long long)removed);
@@ -74,7 +74,8 @@ static bool look(struct retention *retention, const struct ledger_retention *how
     bool goes_on = true;
     do {
         if (ledger_retire(retention->ledger, how, &done, &err) < 0) {
-            log_warn("what is over for long stays in the ledger for now: %s", err.message);
+            if (!str_eq(err.code, "closing"))
+                log_warn("what is over for long stays in the ledger for now: %s", err.message);
             break;
         }
         goes_on = wait_for(retention, done.more ? PAUSE_MS : 0);

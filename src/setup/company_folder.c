@@ -15,7 +15,7 @@
 enum { FILES_MOST = 256, FILE_MOST = 1 << 20 };
 
 static const char ignore[] = "# What belongs to this machine, and nobody else.\n"
-                             "/state/\n/secrets/\n/instances/\n";
+                             "/state/\n/secrets/\n/instances/\n/backups/\n";
 
 struct planning {
     const char *dir;
