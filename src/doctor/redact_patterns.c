@@ -15,6 +15,7 @@ enum {
     RANDOM_LEAST = 24, /* with letters of both cases and digits */
     LETTERS_LEAST = 40,
     KEY_LEAST = 12, /* of a known service, prefix included */
+    JUDGED = 256,   /* bytes by which a long text shows that it is base64 */
 };
 
 /* The text on its way; `end` is behind its last byte. */
@@ -231,9 +232,12 @@ static bool looks_like_base64(const char *text, size_t len)
 
 static bool hide_random(struct reading *reading, size_t len)
 {
-    size_t wide = span(reading, is_base64_byte);
-    if (looks_like_base64(reading->at, wide))
-        hide(reading, wide);
+    struct reading start =
+        *reading; /* judged by its beginning: paths of any length are read once */
+    if (start.end - start.at > JUDGED)
+        start.end = start.at + JUDGED;
+    if (looks_like_base64(start.at, span(&start, is_base64_byte)))
+        hide(reading, span(reading, is_base64_byte));
     else if (is_service_key(reading->at, len) || looks_random(reading->at, len))
         hide(reading, len);
     else
