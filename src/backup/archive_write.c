@@ -47,7 +47,7 @@ static int put(struct archive_writer *writer, const void *bytes, size_t len, str
 
 static int put_zeros(struct archive_writer *writer, size_t len, struct err *err)
 {
-    static const unsigned char zeros[USTAR_END];
+    static const unsigned char zeros[USTAR_HEADER]; /* the longest that is asked for */
     return len ? put(writer, zeros, len, err) : 0;
 }
 
