@@ -42,6 +42,14 @@ function picture(dir, volatile = false) {
   return lines.join('\n');
 }
 
+function listen(port) {
+  return new Promise((done) => {
+    const server = net.createServer();
+    server.once('error', () => done(null));
+    server.listen(port, '127.0.0.1', () => done(server));
+  });
+}
+
 test('a healthy company is well, quickly, and is left as it is', async (t) => {
   const company = await Company.open(t, { agents: 3 });
   await company.ask('manager', 'echo:hello');
@@ -97,8 +105,8 @@ test('each trouble is found, and --fix mends what is safe', async (t) => {
     const pid = company.kill(name);
     await until(`${name} is dead`, () => !isAlive(pid));
   }
-  const squatter = net.createServer();
-  await new Promise((done) => squatter.listen(company.ports.manager, '127.0.0.1', done));
+  // The last thread of the dead one may still hold the port for a moment.
+  const squatter = await until('the port is ours', () => listen(company.ports.manager));
   t.after(() => squatter.close());
 
   const result = await doctor(company);
