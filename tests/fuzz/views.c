@@ -1,0 +1,65 @@
+/* Any JSON as what the hub and the supervisor say, shown as `hq status`, `hq task tree` and `hq inbox`
+ * show it: no fault, no line wider than the terminal, nothing that moves its cursor or turns its text.
+ * The first byte chooses width and letters. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/cells.h"
+#include "cli/inbox_text.h"
+#include "cli/status_text.h"
+#include "cli/tree_text.h"
+#include "property.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_text(const struct buf *out, int most)
+{
+    int columns = 0;
+    const char *text = buf_text(out);
+    PROPERTY(str_is_utf8(text, out->len), "a view is text");
+    while (*text) {
+        uint32_t c;
+        text += str_utf8_next(text, &c);
+        columns = c == '\n' ? 0 : columns + 1;
+        PROPERTY(c == '\n' || !cell_is_harmful(c), "a view moves no cursor");
+        PROPERTY(most == 0 || columns <= most, "a view fits the terminal");
+    }
+}
+
+static void show(const json_t *json, int columns, bool utf8)
+{
+    struct arena arena = {0};
+    struct buf status = {0}, tree = {0}, list = {0}, item = {0};
+    const struct status_look status_look = {false, utf8, columns};
+    const struct tree_look tree_look = {utf8, columns, 1763823845123};
+    const struct inbox_look inbox_look = {utf8, columns, 1763823845123};
+    status_print(json, &status_look, &status);
+    check_text(&status, columns);
+    tree_print(json, &tree_look, &arena, &tree);
+    check_text(&tree, columns);
+    json_decref(tree_circle(json));
+    inbox_print_list(json_object_get(json, "items"), true, &inbox_look, &list);
+    check_text(&list, columns);
+    inbox_print_item(json, &inbox_look, &arena, &item);
+    check_text(&item, 0);
+    buf_fini(&status);
+    buf_fini(&tree);
+    buf_fini(&list);
+    buf_fini(&item);
+    arena_fini(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    json_t *json = json_parse((const char *)data + 1, size - 1, NULL);
+    if (json_is_object(json))
+        show(json, 80 + (data[0] >> 1), data[0] & 1);
+    json_decref(json);
+    return 0;
+}
