@@ -4,6 +4,9 @@ SAN =
 PREFIX = /usr/local
 DESTDIR =
 PARTS =
+T =
+ONLY =
+JOBS =
 
 all:
 	@scripts/need.sh --check build
@@ -31,7 +34,7 @@ proof:
 	@scripts/proof.sh $(PARTS)
 
 fuzz:
-	@scripts/fuzz.sh
+	@T='$(T)' ONLY='$(ONLY)' JOBS='$(JOBS)' scripts/fuzz.sh
 
 # As root for the default PREFIX=/usr/local; scripts/install.sh names the other variables.
 install: all

@@ -12,15 +12,18 @@ command -v clang >/dev/null 2>&1 || { echo "make fuzz needs clang: apt-get insta
 seconds=${T:-60}
 jobs=${JOBS:-2}
 case $seconds$jobs in *[!0-9]*) echo "T and JOBS are whole numbers: T=$seconds JOBS=$jobs" >&2; exit 2 ;; esac
-build=build-fuzz
+build="build-fuzz"
+known=$(cd tests/fuzz/corpus && echo *)
+targets=${ONLY:-$known}
+programs=
+for name in $targets; do
+    [ -d "tests/fuzz/corpus/$name" ] || { echo "there is no fuzz target \"$name\"; there are: $known" >&2; exit 2; }
+    programs="$programs fuzz_$name"
+done
 [ -e $build/build.ninja ] || CC=clang meson setup $build -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
     -Dc_args=-fsanitize=fuzzer-no-link >/dev/null
-# shellcheck disable=SC2046
-ninja -C $build --quiet $(cd tests/fuzz/corpus && for name in ${ONLY:-*}; do echo "fuzz_$name"; done)
-targets=${ONLY:-$(cd tests/fuzz/corpus && ls)}
-for name in $targets; do
-    [ -x "$build/fuzz_$name" ] || { echo "there is no fuzz target \"$name\"; there are:" $(cd tests/fuzz/corpus && ls) >&2; exit 2; }
-done
+# shellcheck disable=SC2086
+ninja -C $build --quiet $programs
 
 # One target: its log, and its line of the table in <target>.row.
 run_one() {
@@ -29,6 +32,7 @@ run_one() {
     mkdir -p "$build/corpus/$name"
     rm -f "$build/$name.found" "$build/$name.row"
     code=0
+    # shellcheck disable=SC2086
     nice -n 19 "$build/fuzz_$name" $dictionary -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
         -print_final_stats=1 -artifact_prefix="$build/found-$name-" "$build/corpus/$name" "tests/fuzz/corpus/$name" \
         >"$build/$name.log" 2>&1 || code=$?

@@ -214,6 +214,16 @@ static struct config *load_again(const char *path, const char *state)
     return config;
 }
 
+/* What it says in the background goes to a file that is its own. */
+static void set_log(struct supervisor *supervisor, const struct config *config)
+{
+    char path[LOG_PATH];
+    const struct log_limits limits = {config->logs.size, config->logs.age_ms, config->logs.keep};
+    snprintf(path, sizeof(path), "%.4000s/logs/supervisor.log", config->state);
+    log_use(config->logs.json ? LOG_JSON : LOG_TEXT);
+    log_rotation_init(&supervisor->log, path, &limits);
+}
+
 /* A bad file keeps the last good one. */
 static void reload(struct supervisor *supervisor)
 {
@@ -233,6 +243,7 @@ static void reload(struct supervisor *supervisor)
     snprintf(supervisor->self.config_hash, sizeof(supervisor->self.config_hash), "%s",
              config->hash);
     supervisor->roster.is_changed = true;
+    set_log(supervisor, config);
     roster_apply(&supervisor->roster, config);
     config_free(old);
 }
@@ -356,16 +367,6 @@ static void tell_ready(int fd)
         return;
     (void)!write(fd, "ready\n", 6);
     close(fd);
-}
-
-/* What it says in the background goes to a file that is its own. */
-static void set_log(struct supervisor *supervisor, const struct config *config)
-{
-    char path[LOG_PATH];
-    const struct log_limits limits = {config->logs.size, config->logs.age_ms, config->logs.keep};
-    snprintf(path, sizeof(path), "%.4000s/logs/supervisor.log", config->state);
-    log_use(config->logs.json ? LOG_JSON : LOG_TEXT);
-    log_rotation_init(&supervisor->log, path, &limits);
 }
 
 int supervise_run(struct supervise *supervise, struct lock_info *holder, struct err *err)
