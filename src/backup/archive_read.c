@@ -26,7 +26,7 @@ struct reading {
     int64_t at;
     struct ustar_entry entry; /* whose content is read */
     struct backup_members seen;
-    char manifest_sha[HASH_HEX];
+    char manifest_sha[HASH_HEX], head_sha[HASH_HEX];
     struct err *err;
 };
 
@@ -243,7 +243,8 @@ static int parse_head(struct reading *r, const struct buf *text)
     const char *bytes = buf_text(text), *format = head_value(r, bytes, "format");
     if (!str_starts(bytes, "hq backup\n") || strlen(bytes) != text->len || !format ||
         !str_to_int(format, 1, INT32_MAX, &info->format))
-        return damaged(r, "%s, which says what it is, cannot be read", BACKUP_HEAD);
+        return damaged(r, "%s, at byte %d of the file, which says what it is, cannot be read",
+                       BACKUP_HEAD, USTAR_BLOCK);
     const char *hq = head_value(r, bytes, "version"), *company = head_value(r, bytes, "company"),
                *created = head_value(r, bytes, "created");
     info->hq = hq ? hq : "?";
@@ -269,6 +270,7 @@ static int read_head(struct reading *r)
                      r->entry.path);
     if (rc == 0)
         rc = read_small(r, HEAD_MOST, &text);
+    memcpy(r->head_sha, r->manifest_sha, HASH_HEX);
     if (rc == 0)
         rc = parse_head(r, &text);
     buf_fini(&text);
@@ -350,6 +352,9 @@ static int read_manifest(struct reading *r, struct buf *text)
         err_hint(r->err, "%s", why.hint);
         rc = -1;
     }
+    if (rc == 0 && !str_eq(r->archive->info.head_sha256, r->head_sha))
+        rc = damaged(r, "%s, at byte %d of the file, is not what the manifest says", BACKUP_HEAD,
+                     USTAR_BLOCK);
     return rc;
 }
 

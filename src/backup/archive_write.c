@@ -19,7 +19,7 @@
 struct archive_writer {
     struct arena arena;
     struct backup_members members;
-    const struct backup_info *info;
+    struct backup_info *info;
     struct backup_progress progress;
     char *path, *part;
     unsigned char *chunk; /* BACKUP_CHUNK bytes */
@@ -183,7 +183,7 @@ int archive_add_bytes(struct archive_writer *writer, const struct backup_member 
 
 static int put_head(struct archive_writer *writer, struct err *err)
 {
-    const struct backup_info *info = writer->info;
+    struct backup_info *info = writer->info;
     struct buf text = {0};
     buf_printf(&text,
                "hq backup\nformat %lld\nversion %s\ncompany %s\ncreated %s\nsecrets %s\n\n"
@@ -191,6 +191,7 @@ static int put_head(struct archive_writer *writer, struct err *err)
                "makes a company of it. hq-backup.json, at the end, lists what is in it.\n",
                (long long)info->format, info->hq, info->company, info->created_at,
                info->secrets ? "yes" : "no");
+    hash_hex(text.bytes, text.len, info->head_sha256);
     int rc = put_own(writer, BACKUP_HEAD, text.bytes, text.len, err);
     buf_fini(&text);
     return rc;

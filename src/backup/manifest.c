@@ -1,4 +1,5 @@
 /* The manifest as JSON: printed member by member, since there may be very many. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,11 +61,12 @@ static void put_member(struct buf *out, const struct backup_member *member)
 void manifest_print(const struct backup_info *info, const struct backup_members *members,
                     struct buf *out)
 {
-    json_t *head = json_pack("{s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:I,s:I,s:b}", "kind", "hq backup",
-                             "chunk", BACKUP_CHUNK, "format", (json_int_t)info->format, "hq",
-                             info->hq, "company", info->company, "created_at", info->created_at,
-                             "ledger_id", info->ledger_id, "schema", (json_int_t)info->schema,
-                             "events", (json_int_t)info->events, "secrets", info->secrets);
+    json_t *head =
+        json_pack("{s:s,s:i,s:I,s:s,s:s,s:s,s:s?,s:I,s:I,s:b,s:s}", "kind", "hq backup", "chunk",
+                  BACKUP_CHUNK, "format", (json_int_t)info->format, "hq", info->hq, "company",
+                  info->company, "created_at", info->created_at, "ledger_id", info->ledger_id,
+                  "schema", (json_int_t)info->schema, "events", (json_int_t)info->events, "secrets",
+                  info->secrets, "head_sha256", info->head_sha256);
     json_put(out, head, JSON_PRESERVE_ORDER);
     json_decref(head);
     out->len--; /* the members go inside */
@@ -170,6 +172,8 @@ int manifest_parse(const char *bytes, size_t len, struct arena *arena, struct ba
         .events = json_get_int(json, "events", 0),
         .secrets = json_get_bool(json, "secrets", false),
     };
+    snprintf(info->head_sha256, sizeof(info->head_sha256), "%s",
+             json_get_text(json, "head_sha256", ""));
     rc = manifest_check_versions(info, err);
     if (rc == 0)
         rc = parse_members(json_object_get(json, "members"), arena, members, err);

@@ -39,8 +39,9 @@ struct backup_info {
     const char *hq, *company, *created_at; /* version that wrote it; RFC 3339 */
     const char *ledger_id;                 /* whose events they are */
     int64_t schema;                        /* of ledger.db */
-    int64_t events; /* every event up to this number is in it; 0: not known */
-    bool secrets;   /* the company's secrets are in it */
+    int64_t events;             /* every event up to this number is in it; 0: not known */
+    bool secrets;               /* the company's secrets are in it */
+    char head_sha256[HASH_HEX]; /* of hq-backup.txt, which is before all members */
 };
 
 /* Appends one behind the others; the path is copied to the arena. Ends with the arena. */

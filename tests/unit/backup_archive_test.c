@@ -142,7 +142,9 @@ static void a_flipped_bit_is_refused_with_its_place(void **state)
     size_t len = made->bytes.len;
     for (int i = 0; i < 400; i++) {
         /* half of them where the structure is: around the members' ends and behind them */
-        size_t at = i % 2 ? next_random() % len : len - 1 - next_random() % 9000;
+        size_t at = i % 3 == 0   ? next_random() % len
+                    : i % 3 == 1 ? len - 1 - next_random() % 9000
+                                 : next_random() % 1024; /* the head */
         unsigned bit = next_random() % 8;
         made->bytes.bytes[at] ^= (char)(1 << bit);
         if (check(made, made->bytes.bytes, len) == 0)
