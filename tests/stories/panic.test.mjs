@@ -96,6 +96,7 @@ test('panic under 16 turns: nothing new, over kill -9 and up; resume: all of it 
   assert.equal(panic.json.acknowledged, 4);
   assert.deepEqual(panic.json.killed, []);
   assert.ok(panic.json.took_ms < 10000, `${panic.json.took_ms}`);
+  t.diagnostic(`16 turns in flight: panic took ${panic.json.took_ms} ms`);
   await quiet(world, 'after panic');
   const later = await company.post('manager', { message: 'hammer:late' });
   assert.equal(later.status, 202, 'new work is taken in');
@@ -122,6 +123,7 @@ test('panic with a gateway that stands still: it is killed, the others acknowled
   assert.equal(panic.json.acknowledged, 1);
   assert.ok(!isAlive(stopped));
   assert.ok(panic.json.took_ms < 20000, `${panic.json.took_ms}`);
+  t.diagnostic(`a gateway that stands still: ${panic.json.took_ms} ms`);
   await quiet(world, 'after panic');
   await company.hq('resume');
   await everythingEnds(world, ids);
@@ -138,6 +140,7 @@ test('panic with a hub that hangs: by the locks; the next hub has it', async (t)
   assert.equal(panic.json.hub_killed, true);
   assert.ok(panic.json.took_ms < 21000, `${panic.json.took_ms}`);
   assert.ok(!isAlive(hub));
+  t.diagnostic(`a hub that hangs: ${panic.json.took_ms} ms`);
   await quiet(world, 'after panic');
   const { json } = await until('a new hub answers', async () => {
     const answer = await company.api('GET', '/v1/status');
