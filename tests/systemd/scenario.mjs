@@ -68,14 +68,18 @@ class Company {
     ];
     const config = {
       company: 'my 100% company', hub: { listen: `127.0.0.1:${this.base + 60}` },
-      models: { demo: { api: 'script', file: 'script.yaml' } },
+      models: {
+        demo: { api: 'script', file: 'script.yaml' },
+        spare: { api: 'openai-chat', base_url: `http://127.0.0.1:${this.base + 50}/v1`, api_key: { env: 'SPARE_KEY' } },
+      },
       agents: Object.fromEntries(this.agents.map((name, i) => [name, { port: this.base + 4 * i, model: `demo/${name}` }])),
       runner: { enabled: true },
     };
     writeFileSync(join(this.dir, 'hq.yaml'), JSON.stringify(config, null, 1));
     writeFileSync(join(this.dir, 'script.yaml'), JSON.stringify({ rules }, null, 1));
+    writeFileSync(join(this.dir, 'secrets/SPARE_KEY'), 'handed-over\n', { mode: 0o600 });
     const uid = { owner: 1500, keeper: 1501 }[this.user];
-    for (const path of [this.dir, join(this.dir, 'secrets'), join(this.dir, 'hq.yaml'), join(this.dir, 'script.yaml')]) chownSync(path, uid, uid);
+    for (const path of [join(this.dir, 'secrets/SPARE_KEY'), this.dir, join(this.dir, 'secrets'), join(this.dir, 'hq.yaml'), join(this.dir, 'script.yaml')]) chownSync(path, uid, uid);
   }
 
   hq(...args) {
@@ -191,6 +195,22 @@ async function execWorks(company) {
   assert.match(task.result.result, /made/, task.result.result);
   assert.match(task.result.result, /result: (1500|1501)/);
   assert.match(task.result.result, /touch: .*(Permission denied|Read-only)/);
+}
+
+// What hq.yaml takes from the environment comes as a credential of the unit, and stands in no environment.
+async function credentialsArrive(company) {
+  let seen;
+  const server = http.createServer((request, response) => {
+    seen = request.headers.authorization;
+    response.writeHead(400).end('{}');
+  });
+  await new Promise((done) => server.listen(company.base + 50, '127.0.0.1', done));
+  company.own('ask', 'manager', 'hello', '--model', 'spare/m', '--no-wait');
+  await until('the model is asked', () => seen);
+  server.close();
+  server.closeAllConnections();
+  assert.equal(seen, 'Bearer handed-over');
+  assert.ok(!readFileSync(`/proc/${company.lock('gateway-manager').pid}/environ`, 'utf8').includes('handed-over'));
 }
 
 async function isRestarted(name, who) {
@@ -377,6 +397,7 @@ if (boot === 1) {
   await check('install writes the units and enables them', installs);
   await check('up starts the target, and all of it gets ready', comesUp);
   await check('exec works behind the walls of a system unit', () => execWorks(system));
+  await check('a credential reaches the agents of a system unit', () => credentialsArrive(system));
   await check('two keepers at once are refused', isOneKeeper);
   await check('a user logs in, starts a company, logs out', logsInAndOut);
   await check('a killed hub is started again', () => isRestarted('hub', 'hub'));
@@ -388,6 +409,7 @@ if (boot === 1) {
   await check('cluster.sh speaks to systemd', clusterScript);
   await check('stop, up and restart of single agents', stopsByHand);
   await check('a user\'s company survives the logout', survivesLogout);
+  await check('a credential reaches the agents of a user\'s unit', () => credentialsArrive(user));
   await check('exec works in a user\'s unit', () => execWorks(user));
 } else {
   await check('both companies come up by themselves', isBack);
