@@ -25,7 +25,7 @@
 #include "supervise/control.h"
 #include "sys/spawn.h"
 
-enum { TELL_EVERY_MS = 10000, DESCRIPTORS_WANTED = 2 * LIMIT_HUB_CONNECTIONS + 384 };
+enum { TELL_EVERY_MS = 10000 };
 
 static void block_signals(void)
 {
@@ -42,8 +42,8 @@ static void block_signals(void)
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_WANTED) {
-        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < LIMIT_DESCRIPTORS) {
+        limit.rlim_cur = limit.rlim_max < LIMIT_DESCRIPTORS ? limit.rlim_max : LIMIT_DESCRIPTORS;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
 }

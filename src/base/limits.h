@@ -81,6 +81,7 @@ enum {
     LIMIT_CONNECTIONS = 1000,            /* open HTTP connections per process … */
     LIMIT_HUB_CONNECTIONS = 8000,        /* … of the hub: an agent holds two or three; 2,000 agents */
     LIMIT_FOLLOWERS = 1000,              /* of the feed: some 40 kB each, and connections left for work */
+    LIMIT_DESCRIPTORS = 16384,           /* of a process: two listeners of the hub, and its own files */
     LIMIT_HEADER_BYTES = 16384,          /* one request's line and headers */
     LIMIT_HEADERS = 100,                 /* headers of one request; browsers send under 30 */
     LIMIT_QUERY_PARAMETERS = 64,         /* the widest list route has 5 */

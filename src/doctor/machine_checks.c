@@ -26,7 +26,7 @@ enum {
     INODES_LEAST = 1000,
     SKEW_MS = 2000,            /* what two looks may differ by */
     FUTURE_S = 60,             /* file times of other machines' clocks, written over a network */
-    DESCRIPTORS_WANTED = 4096, /* what hub and gateways raise their limit to */
+    DESCRIPTORS_WANTED = 4096, /* enough for some hundred agents */
 };
 
 /* ---- disk ---- */

@@ -14,7 +14,6 @@ enum {
     WATCHDOG_S = 30,
     /* Drain, then giving back what still runs, then the kill: with room for a slow disk. */
     STOP_S = LIMIT_DRAIN_MS / 1000 + 30,
-    FILES = 4096, /* what a process asks for itself where the limit allows it (app/process.c) */
 };
 
 struct process_kind {
@@ -180,7 +179,7 @@ static void put_walls(struct writing *writing)
             "landlock_restrict_self\n");
     else
         buf_puts(writing->out, "RestrictNamespaces=yes\nMemoryDenyWriteExecute=yes\n");
-    buf_printf(writing->out, "UMask=0077\nLimitNOFILE=%d\nLimitCORE=0\n", FILES);
+    buf_printf(writing->out, "UMask=0077\nLimitNOFILE=%d\nLimitCORE=0\n", LIMIT_DESCRIPTORS);
 }
 
 static void put_system_walls(struct writing *writing)
