@@ -37,6 +37,17 @@ static void check_text(const struct buf *out, int most)
     }
 }
 
+/* Ids of agents have at most 40 characters (config/values.h): the tree does not cut them. */
+static bool has_long_agents(const json_t *json)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach (json_object_get(json, "items"), i, item)
+        if (strlen(json_get_text(json_object_get(item, "task"), "agent", "")) > 40)
+            return true;
+    return false;
+}
+
 static void show(const json_t *json, int columns, bool utf8)
 {
     struct arena arena = {0};
@@ -47,7 +58,7 @@ static void show(const json_t *json, int columns, bool utf8)
     status_print(json, &status_look, &status);
     check_text(&status, columns);
     tree_print(json, &tree_look, &arena, &tree);
-    check_text(&tree, columns);
+    check_text(&tree, has_long_agents(json) ? 0 : columns);
     json_decref(tree_circle(json));
     inbox_print_list(json_object_get(json, "items"), true, &inbox_look, &list);
     check_text(&list, columns);
