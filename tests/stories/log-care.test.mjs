@@ -79,6 +79,24 @@ test('what is asked for is found in text and JSON alike, after a reload, too', a
   }
 });
 
+test('killed in the middle of a rotation: whole files, and the next process goes on', async (t) => {
+  const company = await Company.open(t, { up: false, change: (config) => { config.logs = { format: 'json', size: '10kB', keep: 9 }; } });
+  const crashes = join(company.dir, 'crashes');
+  mkdirSync(crashes);
+  company.env = { HQ_CRASH_DIR: crashes, HQ_CRASH_AT: ['log.renamed', 'log.opened'].map((site) => `gateway-manager/${site}#1`).join(',') };
+  await company.up();
+  const ids = [];
+  await until('both points have killed, and there was a rotation after', async () => {
+    const tasks = await Promise.all(Array.from({ length: 8 }, (_, i) => company.ask('manager', `refuse me ${ids.length + i}`)));
+    ids.push(...tasks.map(({ task }) => task.id));
+    return readdirSync(crashes).filter((name) => name.startsWith('fired.')).length === 2 && logsOf(company).includes('manager.log.3') && logsOf(company).includes('manager.log');
+  }, 90000);
+  const lines = written(company, 'manager').map((line) => JSON.parse(line));
+  for (const id of ids) assert.ok(lines.some(({ task }) => task === id), `${id} is logged`);
+  assert.equal(lines.filter(({ msg }) => msg.startsWith('ready')).length, 3);
+  await company.check();
+});
+
 test('no secret is in any log, whoever says it', async (t) => {
   const key = 'sk-planted-key-that-must-not-be-logged', hook = 'planted-path-of-a-webhook';
   // Says back all that it was shown, as bad servers do.
