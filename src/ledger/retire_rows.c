@@ -42,7 +42,7 @@ int retire_mark(struct tx *tx, const char *id, int64_t ended_at)
 {
     struct root root = {.id = id};
     struct approval *approvals;
-    size_t count;
+    size_t count = 0;
     struct scan scan = {.record = &approval_record,
                         .index = "approval_root",
                         .eq = {value_text(id)},
