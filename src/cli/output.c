@@ -92,3 +92,9 @@ int output_columns(void)
         return size.ws_col;
     return str_to_int(getenv("COLUMNS"), 40, 1000, &columns) ? (int)columns : 80;
 }
+
+int output_rows(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row >= 2 ? size.ws_row : 24;
+}

@@ -33,4 +33,7 @@ bool output_is_utf8(void);
 /* Columns of the terminal on standard output, 80 where there is none. */
 int output_columns(void);
 
+/* Its rows, 24 where there is none. */
+int output_rows(void);
+
 #endif

@@ -14,6 +14,7 @@ const struct command *const command_table[] = {
     &command_resume,
     &command_panic,
     &command_status,
+    &command_events,
     &command_logs,
     &command_ask,
     &command_chat,

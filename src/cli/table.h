@@ -9,7 +9,7 @@ extern const struct command command_config_explain, command_config_path, command
 extern const struct command command_complete, command_completion;
 extern const struct command command_demo, command_init;
 extern const struct command command_bugreport, command_doctor;
-extern const struct command command_down, command_logs, command_reload, command_restart,
+extern const struct command command_down, command_events, command_logs, command_reload, command_restart,
     command_start, command_status, command_stop, command_up;
 extern const struct command command_ask, command_chat, command_route;
 extern const struct command command_task_artefact, command_task_cancel, command_task_handoff,

@@ -27,6 +27,8 @@ struct follower {
     int64_t at;                    /* number of the event up to which all was sent or dropped */
     int64_t told;                  /* … of the newest cursor that was sent */
     int64_t retired_told;          /* up to where the follower knows that events may be missing */
+    int64_t last;                  /* … behind which it wants nothing; -1: it follows on */
+    bool said_end;
     int64_t quiet_at;              /* time_boot_ms() when a sign of life is due */
     const char **streams, **types; /* NULL at the end; NULL: all. Their texts are the request's */
     const char *root;
@@ -156,6 +158,16 @@ static bool fill(struct follower *follower, struct buf *piece)
     return true;
 }
 
+/* A closing hub ends the answer, too: who reads must be able to tell. */
+static void put_end(struct follower *follower, struct buf *piece)
+{
+    char cursor[FEED_CURSOR_TEXT];
+    feed_cursor_print(ledger_id(follower->hub->ledger), follower->at, cursor);
+    buf_printf(piece, "id: %s\nevent: end\ndata: {\"cursor\":\"%s\"}\n\n", cursor, cursor);
+    follower->told = follower->at;
+    follower->said_end = true;
+}
+
 static enum http_verdict go_on(struct follower *follower, struct http_request *request)
 {
     struct buf *piece = &request->stream.piece;
@@ -163,7 +175,12 @@ static enum http_verdict go_on(struct follower *follower, struct http_request *r
     if (request->deadline_passed && !http_peer_is_there(request))
         return HTTP_ANSWER;
     bool more = fill(follower, piece);
+    bool is_over = follower->last >= 0 && (!more || follower->at >= follower->last);
     int64_t now = time_boot_ms();
+    if (follower->said_end)
+        return HTTP_ANSWER;
+    if (piece->len == 0 && is_over)
+        put_end(follower, piece);
     if (piece->len == 0 && (more || request->deadline_passed || now >= follower->quiet_at))
         put_alive(follower, piece);
     if (piece->len == 0)
@@ -199,6 +216,7 @@ static int begin(struct follower *follower, struct http_request *request, struct
     } else if (str_eq(http_query(request, "from"), "start")) {
         follower->at = 0;
     }
+    follower->last = str_eq(http_query(request, "until"), "now") ? feed.newest : -1;
     buf_printf(&request->stream.piece, "retry: %d\n", RETRY_MS);
     put_alive(follower, &request->stream.piece);
     if (why)
@@ -223,7 +241,7 @@ enum http_verdict api_feed(void *ctx, struct http_request *request, struct http_
 {
     struct hub *hub = ctx;
     struct err err;
-    const char *from = http_query(request, "from");
+    const char *from = http_query(request, "from"), *until = http_query(request, "until");
     if (request->stream.state)
         return go_on(request->stream.state, request);
     if (!principal_is_person(api_caller(request)))
@@ -231,6 +249,9 @@ enum http_verdict api_feed(void *ctx, struct http_request *request, struct http_
     if (from && !str_eq(from, "start") && !str_eq(from, "now"))
         return api_refuse(request, response, 400, "bad_request",
                           "from=%.40s: it is start or now; ?cursor= goes on behind an event", from);
+    if (until && !str_eq(until, "now"))
+        return api_refuse(request, response, 400, "bad_request",
+                          "until=%.40s: it is now; without it the feed goes on", until);
     struct follower *follower = follower_open(hub, request);
     if (tail_follow(hub->tail, 1) > LIMIT_FOLLOWERS) {
         http_add_header(response, "Retry-After", "5");

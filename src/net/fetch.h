@@ -47,6 +47,10 @@ struct fetch_request {
      * FETCH_STOPPED. NULL: the whole body is collected in response->body. Bodies of other statuses
      * are always collected. */
     int (*on_piece)(void *ctx, const char *bytes, size_t len);
+    /* Called on the calling thread while the call lasts, `tick_ms` after its begin and after each call of
+     * it, for whoever has more to do than to read; non-zero ends the call with FETCH_STOPPED. Or NULL. */
+    int (*on_tick)(void *ctx);
+    int64_t tick_ms;
     void *ctx;
 };
 

@@ -33,6 +33,7 @@ struct fetch_call {
     int dir_fd;
     enum fetch_phase phase;
     int64_t started, moved; /* time_boot_ms(): start; the last byte either way */
+    int64_t ticked;         /* … when the caller had its turn last */
     curl_off_t uploaded;
     size_t received;
     enum fetch_outcome stop; /* why a callback ended the transfer */
@@ -303,6 +304,24 @@ static bool call_is_over(struct fetch_handle *handle, CURLcode *code)
     return false;
 }
 
+/* The caller's turn, where it is due. Returns false when it wants no more; *left becomes what may be
+ * waited for. */
+static bool call_tick(struct fetch_call *call, int64_t *left)
+{
+    const struct fetch_request *request = call->request;
+    if (!request->on_tick)
+        return true;
+    int64_t due = call->ticked + request->tick_ms - time_boot_ms();
+    if (due <= 0) {
+        if (request->on_tick(request->ctx) != 0)
+            return false;
+        call->ticked = time_boot_ms();
+        due = request->tick_ms;
+    }
+    *left = due < *left ? due : *left;
+    return true;
+}
+
 static enum fetch_outcome call_loop(struct fetch_call *call, struct err *err)
 {
     struct fetch_handle *handle = call->handle;
@@ -324,6 +343,10 @@ static enum fetch_outcome call_loop(struct fetch_call *call, struct err *err)
         int64_t left = deadline.at - time_boot_ms();
         if (left <= 0)
             return call_timed_out(call, &deadline, err);
+        if (!call_tick(call, &left)) {
+            call->stop = FETCH_STOPPED;
+            return call_result(call, CURLE_OK, err);
+        }
         curl_multi_poll(handle->multi, NULL, 0, left > 60000 ? 60000 : (int)left, NULL);
     }
 }
@@ -350,6 +373,7 @@ enum fetch_outcome fetch_call_run(struct fetch_handle *handle, const struct fetc
                               .response = response,
                               .dir_fd = -1,
                               .started = time_boot_ms()};
+    call.ticked = call.started;
     enum fetch_outcome outcome = FETCH_UNREACHABLE;
     handle->error[0] = '\0';
     call_set_target(&call);

@@ -16,12 +16,16 @@ void sse_fini(struct sse *sse)
     buf_fini(&sse->line);
     buf_fini(&sse->data);
     buf_fini(&sse->name);
+    buf_fini(&sse->pending_id);
+    buf_fini(&sse->id);
 }
 
 /* The blank line: an event without a data field is none. */
 static int sse_dispatch(struct sse *sse)
 {
     int rc = 0;
+    buf_clear(&sse->id);
+    buf_puts(&sse->id, buf_text(&sse->pending_id));
     if (sse->data.len > 0) {
         sse->data.bytes[--sse->data.len] = '\0';
         rc = sse->on_event(sse->ctx, buf_text(&sse->name), buf_text(&sse->data), sse->data.len);
@@ -47,8 +51,11 @@ static int sse_field(struct sse *sse, const char *line, size_t len)
     } else if (name_len == 5 && memcmp(line, "event", 5) == 0) {
         buf_clear(&sse->name);
         buf_put(&sse->name, value, value_len);
+    } else if (name_len == 2 && memcmp(line, "id", 2) == 0 && !memchr(value, '\0', value_len)) {
+        buf_clear(&sse->pending_id);
+        buf_put(&sse->pending_id, value, value_len);
     }
-    return 0; /* id and retry are for reconnecting clients; a leading colon is a comment */
+    return 0; /* who comes back keeps times of its own, whatever retry says; a leading colon is a comment */
 }
 
 static int sse_line(struct sse *sse)

@@ -9,6 +9,8 @@
 
 struct sse {
     struct buf line, data, name;
+    struct buf pending_id; /* of the event that is being read */
+    struct buf id; /* the last event ID: of the last whole event, with data or without; "" at first */
     /* Called for each event with data; name is "" when none was sent. Non-zero stops the feed. */
     int (*on_event)(void *ctx, const char *name, const char *data, size_t len);
     void *ctx;

@@ -25,7 +25,7 @@ const ownForm = {
 // What this company does not have, and the exit code that says so.
 const notHere = { 'service status': 3 };
 // One JSON document a line.
-const streams = ['task watch', 'flow watch', 'logs', 'feed'];
+const streams = ['task watch', 'flow watch', 'logs', 'events'];
 // Lines are shown whole, as somebody wrote them.
 const asWritten = { 'config path': 'a path', logs: 'lines of a log', 'task watch': 'events as recorded', 'flow watch': 'likewise' };
 
