@@ -237,6 +237,7 @@ struct pieces {
     struct buf seen;
     struct script *script;
     int stop_after, count;
+    int ticks;
 };
 
 static int on_piece(void *ctx, const char *bytes, size_t len)
@@ -280,6 +281,26 @@ static void the_reader_may_stop(void **state)
     struct pieces pieces = {.stop_after = 1};
     struct fetch_request request = {.on_piece = on_piece, .ctx = &pieces};
     assert_int_equal(ask_script(*state, &script, &request).outcome, FETCH_STOPPED);
+    buf_fini(&pieces.seen);
+}
+
+static int on_tick(void *ctx)
+{
+    struct pieces *pieces = ctx;
+    pieces->ticks += pieces->count > 0;
+    return pieces->ticks == 3;
+}
+
+static void a_caller_has_its_turns_while_nothing_comes(void **state)
+{
+    struct script script = {.first = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome",
+                            .stall = true};
+    struct pieces pieces = {0};
+    struct fetch_request request = {
+        .on_piece = on_piece, .on_tick = on_tick, .tick_ms = 5, .ctx = &pieces};
+    assert_int_equal(ask_script(*state, &script, &request).outcome, FETCH_STOPPED);
+    assert_int_equal(pieces.ticks, 3);
+    assert_string_equal(buf_text(&pieces.seen), "some");
     buf_fini(&pieces.seen);
 }
 
@@ -508,6 +529,7 @@ int main(void)
         cmocka_unit_test(bodies_stream_piece_by_piece),
         cmocka_unit_test(bodies_of_errors_are_collected),
         cmocka_unit_test(the_reader_may_stop),
+        cmocka_unit_test(a_caller_has_its_turns_while_nothing_comes),
         cmocka_unit_test(large_answers_are_cut_off),
         cmocka_unit_test(another_thread_may_cancel),
         cmocka_unit_test(every_phase_has_a_deadline),

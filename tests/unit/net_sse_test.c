@@ -111,6 +111,29 @@ static int stop_at_once(void *ctx, const char *name, const char *data, size_t le
     return 7;
 }
 
+static int note_id(void *ctx, const char *name, const char *data, size_t len)
+{
+    struct sse *sse = ctx;
+    assert_string_equal(buf_text(&sse->id), data);
+    return 0;
+}
+
+static void the_last_id_is_of_whole_events(void **state)
+{
+    static const char stream[] =
+        "data:\n\nid: 1\ndata: 1\n\ndata: 1\n\nid:2\n\nid: a\0b\ndata: 2\n\nid\ndata\n\nid: 3\n";
+    struct sse sse;
+    for (size_t cut = 0; cut < sizeof(stream); cut++) {
+        sse_init(&sse, note_id, &sse);
+        assert_int_equal(sse_feed(&sse, stream, cut), 0);
+        assert_int_equal(sse_feed(&sse, stream + cut, sizeof(stream) - 1 - cut), 0);
+        assert_string_equal(buf_text(&sse.id), "");
+        assert_int_equal(sse_feed(&sse, "\n", 1), 0);
+        assert_string_equal(buf_text(&sse.id), "3");
+        sse_fini(&sse);
+    }
+}
+
 static void the_reader_may_stop(void **state)
 {
     struct sse sse;
@@ -179,6 +202,7 @@ int main(void)
         cmocka_unit_test(the_last_event_needs_no_blank_line),
         cmocka_unit_test(bytes_pass_unchanged),
         cmocka_unit_test(endless_lines_are_refused),
+        cmocka_unit_test(the_last_id_is_of_whole_events),
         cmocka_unit_test(the_reader_may_stop),
         cmocka_unit_test(recorded_streams_survive_every_cut),
     };
