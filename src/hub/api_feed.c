@@ -24,10 +24,10 @@ enum {
 
 struct follower {
     struct hub *hub;
-    int64_t at;                    /* number of the event up to which all was sent or dropped */
-    int64_t told;                  /* … of the newest cursor that was sent */
-    int64_t retired_told;          /* up to where the follower knows that events may be missing */
-    int64_t last;                  /* … behind which it wants nothing; -1: it follows on */
+    int64_t at;           /* number of the event up to which all was sent or dropped */
+    int64_t told;         /* … of the newest cursor that was sent */
+    int64_t retired_told; /* up to where the follower knows that events may be missing */
+    int64_t last;         /* … behind which it wants nothing; -1: it follows on */
     bool said_end;
     int64_t quiet_at;              /* time_boot_ms() when a sign of life is due */
     const char **streams, **types; /* NULL at the end; NULL: all. Their texts are the request's */
@@ -75,8 +75,10 @@ static bool is_of_root(struct follower *follower, const char *stream)
     struct err err;
     struct arena arena = {0};
     void *known = map_get(&follower->roots, stream);
-    struct task task = {.id = str_starts(stream, "r-") ? stream + 2 : stream};
+    struct task task = {.id = stream};
     if (!known) {
+        if (str_starts(stream, "r-"))
+            task.id = arena_printf(&arena, "t-%s", stream + 2);
         bool found = str_starts(task.id, "t-") &&
                      ledger_get(follower->hub->ledger, &task_record, &task, &arena, &err) == 0;
         known = found && str_eq(task.root, follower->root) ? &known_in : &known_out;

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 
 import { binary, Company, until } from './company.mjs';
+import { open } from './folders.mjs';
 import { eventsOf } from './follower.mjs';
 import { inTerminal } from './terminal.mjs';
 
@@ -81,6 +82,15 @@ test('what is there is shown, then it ends; filters, cursors, and lines for peop
     const { code, json } = await company.hq('events', '--json', ...bad);
     assert.equal(code, 2, bad.join(' '));
     assert.equal(json.ok, false);
+  }
+});
+
+test('a request has the events of its runs, too', async (t) => {
+  const company = await open(t, { quick: { steps: { a: { agent: 'manager', task: 'echo:a' } } } }, { agents: ['manager'] });
+  const { run } = (await company.hq('flow', 'run', 'quick', '--json')).json;
+  for (const id of [run.id, run.task]) {
+    const types = (await company.hq('events', '--request', id, '--json')).stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line).type);
+    assert.deepEqual([types.includes('run.started'), types.includes('step.ended'), finished(types.map((type) => ({ type })))], [true, true, 2], types.join(' '));
   }
 });
 
