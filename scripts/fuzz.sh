@@ -25,6 +25,8 @@ done
 # shellcheck disable=SC2086
 ninja -C $build --quiet $programs
 
+export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1" # else it would say so and go on
+
 # One target: its log, and its line of the table in <target>.row.
 run_one() {
     name=$1 dictionary=

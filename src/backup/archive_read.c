@@ -231,9 +231,11 @@ enum { HEAD_MOST = 4096, MEMBERS_MOST = 1000000 /* a hostile archive of empty fi
 static const char *head_value(struct reading *r, const char *text, const char *key)
 {
     size_t len = strlen(key);
-    for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL)
+    for (const char *line = text, *end; line; line = end ? end + 1 : NULL) {
         if (strncmp(line, key, len) == 0 && line[len] == ' ')
             return arena_memdup(r->arena, line + len + 1, strcspn(line + len + 1, "\n"));
+        end = strchr(line, '\n');
+    }
     return NULL;
 }
 
