@@ -76,7 +76,7 @@ test(`${COUNT} runs wait for people, survive a restart, and end when they are ap
   await until('all have ended', async () => {
     const { json } = await company.api('GET', '/v1/runs?state=done&limit=1');
     const open = await Promise.all(['running', 'waiting'].map((state) => company.api('GET', `/v1/runs?state=${state}&limit=1`)));
-    return json.items.length === 1 && open.every(({ json: page }) => page.items.length === 0);
+    return json.items.length > 0 && open.every(({ json: page }) => page.items.length === 0);
   }, 120000);
   for (const id of ids.slice(0, 20)) assert.equal((await company.api('GET', `/v1/runs/${id}`)).json.run.state, 'done');
   const ledger = readdirSync(join(company.dir, 'state')).filter((name) => name.startsWith('ledger.db'));
