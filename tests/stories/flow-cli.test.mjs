@@ -39,7 +39,7 @@ async function open(t, options = {}) {
 
 const start = async (company, name, ...args) => {
   const { code, stdout, stderr } = await company.hq('flow', 'run', name, '--no-wait', ...args);
-  assert.equal(code, 0, stderr);
+  assert.ok([0, 6].includes(code), `exit ${code}: ${stderr}`); // 6: it is at its gate already
   assert.match(stdout, /^r-[0-9a-z]{26}\n$/);
   return stdout.trim();
 };
