@@ -59,7 +59,8 @@ struct backup_result {
     struct backup_files files;
 };
 
-/* "<company>/backups/<name>-20261122T150405Z.hqb.tar", in the arena. */
+/* "<company>/backups/<name>-20261122T150405Z.hqb.tar", in the arena; "…Z-2.hqb.tar" where that one is
+ * there. */
 const char *backup_default_path(const struct config *config, struct arena *arena);
 
 /* Makes the file, or on failure none. 0, or -1 with *err ("busy": another backup is being made;

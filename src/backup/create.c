@@ -43,8 +43,12 @@ const char *backup_default_path(const struct config *config, struct arena *arena
         if (*at != '-' && *at != ':')
             stamp[used++] = *at;
     stamp[used] = '\0';
-    return arena_printf(arena, "%s/backups/%s-%sZ" BACKUP_SUFFIX, config->dir, config->company,
-                        stamp);
+    const char *name =
+        arena_printf(arena, "%s/backups/%s-%sZ", config->dir, config->company, stamp);
+    const char *path = arena_printf(arena, "%s" BACKUP_SUFFIX, name);
+    for (int again = 2; access(path, F_OK) == 0; again++) /* two within a second */
+        path = arena_printf(arena, "%s-%d" BACKUP_SUFFIX, name, again);
+    return path;
 }
 
 /* ---- the ledger's copy ---- */

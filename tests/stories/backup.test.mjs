@@ -108,6 +108,17 @@ test('a hub that dies while it copies leaves no half backup', async (t) => {
   assert.equal((await hq('backup', 'verify', again.json.path)).code, 0);
 });
 
+test('backups within one second have names of their own', async (t) => {
+  const company = await Company.open(t, { agents: 1 });
+  const paths = [];
+  for (let i = 0; i < 4; i++) {
+    const { code, json, stdout } = await company.hq('backup', 'create', '--json', { timeout: 60000 });
+    assert.equal(code, 0, stdout);
+    paths.push(json.path);
+  }
+  assert.equal(new Set(paths).size, 4, paths.join(' '));
+});
+
 async function fetchBlob(company, bytes) {
   const { request } = await import('node:http');
   return new Promise((done, fail) => {
