@@ -18,14 +18,26 @@ static const struct command_option runs_options[] = {
     {0},
 };
 
+enum { SHOWN = 20 };
+
 static const char *const states[] = {RUN_RUNNING,  RUN_WAITING,   RUN_DONE,      RUN_FAILED,
                                      RUN_REJECTED, RUN_CANCELLED, RUN_TIMED_OUT, NULL};
+
+static size_t wanted(const struct invocation *invocation)
+{
+    struct err err;
+    int64_t limit = 0;
+    invocation_number(invocation, "limit", SHOWN, &limit, &err);
+    return limit ? (size_t)limit : SIZE_MAX;
+}
 
 static int show(const struct invocation *invocation, const json_t *answer)
 {
     struct arena *arena = invocation->arena;
-    const json_t *run, *items = json_object_get(answer, "items");
-    size_t i;
+    json_t *run, *items = json_object_get(answer, "items");
+    size_t i = json_array_size(items);
+    while (i > wanted(invocation)) /* a page of the hub may have a few more */
+        json_array_remove(items, --i);
     if (invocation->json)
         return output_json(json_pack("{s:O}", "items", items));
     if (json_array_size(items) == 0) {
@@ -48,7 +60,7 @@ static int runs_run(const struct invocation *invocation)
     struct err err;
     int64_t limit;
     const char *state, *name = invocation_value(invocation, "name");
-    if (invocation_number(invocation, "limit", 20, &limit, &err) < 0 ||
+    if (invocation_number(invocation, "limit", SHOWN, &limit, &err) < 0 ||
         invocation_word(invocation, "state", "run state", states, &state, &err) < 0)
         return output_fail(invocation, COMMAND_USAGE, &err);
     const char *path = arena_printf(invocation->arena, "/v1/runs?limit=%lld%s%s%s%s",

@@ -417,9 +417,8 @@ const char *ledger_id(const struct ledger *ledger);
 int ledger_get(struct ledger *ledger, const struct record *record, void *row, struct arena *arena,
                struct err *err);
 
-/* Rows by one of the fixed lists below, in the arena; `a`, `b` as the list says (NULL: any). Where
- * the cursor is a time, all rows of the last time belong to the page, though it has more than `max`
- * then. */
+/* Rows by one of the fixed lists below, in the arena; `a`, `b` as the list says (NULL: any). A
+ * page of runs ends between two milliseconds, so it may have more than `max`. */
 enum ledger_list {
     LIST_TASKS,            /* newest first; a = agent, b = state; cursor = seq to go on below */
     LIST_TASKS_OPEN,       /* not terminal, oldest first; a = agent */

@@ -380,15 +380,8 @@ static struct scan scan_work(struct arena *arena, enum ledger_list list, const c
     }
 }
 
-/* Lists whose cursor is a time: a page of them ends only between two times. One that ended inside a
- * millisecond would have the next one skip what else came in it. */
-static bool is_by_time(enum ledger_list list)
-{
-    return list == LIST_RUNS || list == LIST_JOBS || list == LIST_APPROVALS ||
-           list == LIST_EFFECTS_BY_STATE;
-}
-
-/* Gives the page all rows of the time at which it ends. */
+/* The cursor of runs is a time. A page that ended inside a millisecond would have the next one skip
+ * what else came in it: it gets all rows of the time at which it ends. */
 static int round_up(struct ledger *ledger, const struct scan *scan, struct arena *arena,
                     void **rows, size_t *count, struct err *err)
 {
@@ -434,7 +427,7 @@ int ledger_query(struct ledger *ledger, enum ledger_list list, const char *a, co
         return err_set(err, "bad_list", "There is no list %d.", (int)list);
     scan.max = max;
     int rc = read_scan(ledger, &scan, arena, rows, count, err);
-    if (rc == 0 && *count == max && is_by_time(list))
+    if (rc == 0 && *count == max && list == LIST_RUNS)
         rc = round_up(ledger, &scan, arena, rows, count, err);
     return rc;
 }

@@ -67,6 +67,9 @@ test(`${COUNT} runs wait for people, survive a restart, and end when they are ap
   assert.equal(parked.processes, before.processes);
   assert.ok(parked.threads <= before.threads + AT_ONCE, `${parked.threads} threads, ${before.threads} before`);
 
+  const { json: few } = await company.hq('flow', 'runs', '-n', '3', '--json');
+  assert.equal(few.items.length, 3);
+
   const pid = company.kill('hub');
   await company.reborn('hub', pid);
   const again = weight(company);
