@@ -66,22 +66,11 @@ static void print_findings(const struct reading *reading, FILE *out)
     buf_fini(&text);
 }
 
-static json_t *finding_json(const struct finding *finding)
-{
-    json_t *object = json_object();
-    json_set_text(object, "level", finding->is_error ? "error" : "warning");
-    json_object_set_new(object, "line", json_integer(finding->line));
-    json_object_set_new(object, "column", json_integer(finding->column));
-    json_set_text(object, "message", finding->message);
-    json_set_text(object, "hint", finding->hint);
-    return object;
-}
-
 static int validate_json(const struct reading *reading)
 {
     json_t *document = json_object(), *items = json_array();
     for (size_t i = 0; i < reading->findings.count; i++)
-        json_array_append_new(items, finding_json(&reading->findings.items[i]));
+        json_array_append_new(items, output_finding(&reading->findings.items[i]));
     json_object_set_new(document, "ok", json_boolean(reading->config != NULL));
     json_set_text(document, "path", reading->path);
     json_object_set_new(document, "findings", items);

@@ -80,17 +80,6 @@ struct flow_bundle *flow_open(const struct invocation *invocation, const struct 
     return path ? flow_bundle_read(path, config) : NULL;
 }
 
-static json_t *finding_json(const struct finding *finding)
-{
-    json_t *object = json_object();
-    json_set_text(object, "level", finding->is_error ? "error" : "warning");
-    json_object_set_new(object, "line", json_integer(finding->line));
-    json_object_set_new(object, "column", json_integer(finding->column));
-    json_set_text(object, "message", finding->message);
-    json_set_text(object, "hint", finding->hint);
-    return object;
-}
-
 json_t *flow_reports_json(const struct flow_bundle *bundle)
 {
     const struct flow_report *reports;
@@ -99,7 +88,7 @@ json_t *flow_reports_json(const struct flow_bundle *bundle)
     for (size_t i = 0; i < count; i++) {
         json_t *report = json_object(), *findings = json_array();
         for (size_t n = 0; n < reports[i].count; n++)
-            json_array_append_new(findings, finding_json(&reports[i].items[n]));
+            json_array_append_new(findings, output_finding(&reports[i].items[n]));
         json_set_text(report, "path", reports[i].path);
         json_object_set_new(report, "findings", findings);
         json_array_append_new(list, report);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/output.h"
+#include "config/finding.h"
 
 static void fail_json(const struct err *err)
 {
@@ -97,4 +98,15 @@ int output_rows(void)
 {
     struct winsize size;
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row >= 2 ? size.ws_row : 24;
+}
+
+json_t *output_finding(const struct finding *finding)
+{
+    json_t *object = json_object();
+    json_set_text(object, "level", finding->is_error ? "error" : "warning");
+    json_object_set_new(object, "line", json_integer(finding->line));
+    json_object_set_new(object, "column", json_integer(finding->column));
+    json_set_text(object, "message", finding->message);
+    json_set_text(object, "hint", finding->hint);
+    return object;
 }

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 
 struct err;
+struct finding;
 
 /* Says what failed: "hq: message" and the hint on standard error, or with --json the document
  * {"ok":false,"error":{…}} on standard output. Returns `code`. */
@@ -35,5 +36,8 @@ int output_columns(void);
 
 /* Its rows, 24 where there is none. */
 int output_rows(void);
+
+/* A finding as {"level","line","column","message","hint"}; a new reference. */
+json_t *output_finding(const struct finding *finding);
 
 #endif
