@@ -68,16 +68,21 @@ static int on_request(void *ctx, char *ip, char *local_ip, int port, int local_p
     return CURL_PREREQFUNC_OK;
 }
 
-/* Retry-After is seconds or an HTTP-date (RFC 9110, section 10.2.3). */
+/* Retry-After is seconds or an HTTP-date (RFC 9110, section 10.2.3). More than a year is a year: a
+ * date may be of any year at all. */
 static int64_t retry_after_parse(const char *value)
 {
+    enum { YEAR = 365 * 86400 };
     int64_t seconds;
-    if (str_to_int(value, 0, 365 * 86400, &seconds))
+    if (str_to_int(value, 0, YEAR, &seconds))
         return seconds * 1000;
     time_t date = curl_getdate(value, NULL);
     if (date < 0)
         return -1;
-    int64_t ms = (int64_t)date * 1000 - time_wall_ms();
+    int64_t now = time_wall_ms();
+    if (date > now / 1000 + YEAR)
+        return YEAR * INT64_C(1000);
+    int64_t ms = (int64_t)date * 1000 - now;
     return ms > 0 ? ms : 0;
 }
 

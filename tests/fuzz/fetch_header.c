@@ -27,5 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += len;
     }
     PROPERTY(response.retry_after_ms >= -1, "no wait ends in the past");
+    PROPERTY(response.retry_after_ms <= INT64_C(365) * 86400 * 1000, "no wait is over a year");
     return 0;
 }
