@@ -25,9 +25,11 @@ done
 # shellcheck disable=SC2086
 ninja -C $build --quiet $programs
 
+row='%-16s %7s %10s %7s %9s  %-9s %s\n'
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo -)
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1" # else it would say so and go on
 
-# One target: its log, and its line of the table in <target>.row.
+# One target: its log, and its line of the table in <target>.row, which stays for `make proof`.
 run_one() {
     name=$1 dictionary=
     [ -e "tests/fuzz/dict/$name.dict" ] && dictionary=-dict=tests/fuzz/dict/$name.dict
@@ -44,12 +46,14 @@ run_one() {
     features=$(echo "$last" | sed -n 's/.* ft: \([0-9]*\).*/\1/p')
     found=$(sed -n 's/.*Test unit written to //p' "$build/$name.log" | tail -n 1)
     [ $code -eq 0 ] || echo "${found:-$build/$name.log}" >"$build/$name.found"
-    printf '%-16s %7s %10s %7s %9s  %s\n' "$name" "$seconds" "${runs:--}" "${edges:--}" "${features:--}" \
+    # shellcheck disable=SC2059
+    printf "$row" "$name" "$seconds" "${runs:--}" "${edges:--}" "${features:--}" "$commit" \
         "$([ $code -eq 0 ] && echo none || echo "${found:-see $build/$name.log}")" >"$build/$name.row"
     cat "$build/$name.row"
 }
 
-printf '%-16s %7s %10s %7s %9s  %s\n' target seconds runs edges features finding
+# shellcheck disable=SC2059
+printf "$row" target seconds runs edges features commit finding | tee $build/head
 at_once=0
 for name in $targets; do
     run_one "$name" &
