@@ -1,107 +1,125 @@
-/* Long polls of a run; it goes on whatever happens here. */
+/* Follows a run by the feed; it goes on whatever happens here. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "base/str.h"
-#include "base/time.h"
+#include "cli/flow_feed.h"
 #include "cli/flow_follow.h"
 #include "cli/flow_gate.h"
 #include "cli/flow_lines.h"
 #include "cli/flow_look.h"
 #include "cli/output.h"
+#include "cli/pause_text.h"
 #include "wire/flow.h"
 
-enum { POLL_MS = 30000 };
-
 struct following {
-    struct operator_line *line;
-    const char *id;
-    int64_t until; /* 0: none */
+    struct flow_feed feed;
     struct flow_lines lines;
-    const char *told; /* the gate that was shown; NULL: none yet */
+    const char *told;   /* the gate that was shown; NULL: none yet */
+    const char *paused; /* the pause that was told of; NULL: none */
 };
 
-static bool is_over(const struct following *following)
+static void detach(const struct following *following)
 {
-    return following->until > 0 && time_boot_ms() >= following->until;
+    const struct operator_line *line = following->feed.line;
+    output_note(line->invocation, "the run goes on; come back with: %s flow watch %s",
+                operator_hq(line), flow_short_id(following->feed.id, line->invocation->arena));
 }
 
-static int64_t next_poll(const struct following *following)
+/* The gate that nobody was told of yet. */
+static const json_t *new_gate(const struct following *following, const json_t *run)
 {
-    int64_t left = following->until - time_boot_ms();
-    return following->until == 0 || left > POLL_MS ? POLL_MS : left > 0 ? left : 0;
-}
-
-static int detach(const struct following *following, int code)
-{
-    const struct invocation *invocation = following->line->invocation;
-    output_note(invocation, "the run goes on; come back with: %s flow watch %s",
-                operator_hq(following->line), flow_short_id(following->id, invocation->arena));
-    return code;
+    const struct invocation *invocation = following->feed.line->invocation;
+    const json_t *gate = flow_gate(run);
+    bool is_told = str_eq(json_get_text(gate, "id", ""), following->told);
+    return invocation->json || invocation->quiet || is_told ? NULL : gate;
 }
 
 /* Shows a gate once, and asks where somebody sits here. */
-static int meet_gate(struct following *following, const json_t *run)
+static int meet_gate(struct following *following, const json_t *gate)
 {
-    const struct invocation *invocation = following->line->invocation;
-    const json_t *gate = flow_gate(run);
+    struct operator_line *line = following->feed.line;
     const char *id = json_get_text(gate, "id", "");
     json_t *item = NULL;
-    if (!gate || invocation->json || invocation->quiet || str_eq(id, following->told))
-        return COMMAND_OK;
-    int code = flow_gate_look(following->line, id, &item);
+    int code = flow_gate_look(line, id, &item);
     if (code != COMMAND_OK)
         return code;
-    following->told = arena_strdup(invocation->arena, id);
+    following->told = arena_strdup(line->invocation->arena, id);
     fprintf(stderr, "\nwaiting for a person: %s \"%s\"\n", id, json_get_text(item, "title", ""));
     flow_gate_show(item, stderr);
-    if (flow_gate_can_ask(invocation))
-        code = flow_gate_ask(following->line, item, following->until);
+    if (flow_gate_can_ask(line->invocation))
+        code = flow_gate_ask(line, item, following->feed.reader.deadline);
     else
-        flow_gate_teach(item, operator_hq(following->line), stderr);
+        flow_gate_teach(item, operator_hq(line), stderr);
     json_decref(item);
-    /* Nobody to ask any more, or the time is up: the loop says so. */
+    /* Nobody to ask any more, or the time is up: the feed says so. */
     return code == COMMAND_PERSON || code == COMMAND_TIMEOUT ? COMMAND_OK : code;
 }
 
-static int follow(struct following *following, json_t **run)
+static void tell_pause(struct following *following, const json_t *run)
 {
-    int64_t decided = -1;
+    const struct operator_line *line = following->feed.line;
+    struct arena *arena = line->invocation->arena;
+    const json_t *pause = json_object_get(run, "paused");
+    const char *id = json_get_text(pause, "id", NULL);
+    if (str_eq(id, following->paused))
+        return;
+    if (id)
+        output_note(line->invocation, "%s; go on: %s", pause_sentence(pause, arena),
+                    pause_resume_command(operator_hq(line), pause, arena));
+    else if (!flow_has_ended(run))
+        output_note(line->invocation, "no longer paused");
+    following->paused = id ? arena_strdup(arena, id) : NULL;
+}
+
+/* A gate may take its time: the feed is left for it. */
+static int on_run(void *ctx, const json_t *run)
+{
+    struct following *following = ctx;
+    const struct invocation *invocation = following->feed.line->invocation;
+    if (!invocation->json) {
+        if (!invocation->quiet)
+            flow_lines_show(&following->lines, run);
+        tell_pause(following, run);
+    }
+    return new_gate(following, run) ? FLOW_FEED_STOP : FLOW_FEED_GO_ON;
+}
+
+static int follow(struct following *following)
+{
+    struct flow_feed *feed = &following->feed;
     for (;;) {
-        json_decref(*run);
-        int64_t wait = decided < 0 ? 0 : next_poll(following);
-        int code = flow_look(following->line, following->id, decided, wait, run);
+        int code = flow_feed_run(feed);
+        const json_t *gate = new_gate(following, feed->run);
+        if (code != COMMAND_OK || flow_has_ended(feed->run) || !gate)
+            return code;
+        code = meet_gate(following, gate);
         if (code != COMMAND_OK)
             return code;
-        if (!following->line->invocation->json && !following->line->invocation->quiet)
-            flow_lines_show(&following->lines, *run);
-        if (flow_has_ended(*run))
-            return COMMAND_OK;
-        decided = json_get_int(*run, "decided", 0);
-        code = meet_gate(following, *run);
-        if (code != COMMAND_OK)
-            return code;
-        if (is_over(following))
-            return flow_waits_for_people(*run) ? COMMAND_PERSON : COMMAND_TIMEOUT;
     }
 }
 
 int flow_follow(struct operator_line *line, const char *id, const struct flow *flow, json_t **run)
 {
-    int64_t timeout = line->invocation->timeout_ms;
     struct following following = {
-        .line = line,
-        .id = id,
-        .until = timeout >= 0 ? time_boot_ms() + timeout : 0,
+        .feed = {.line = line, .on_run = on_run},
         .lines = {.invocation = line->invocation, .out = stderr, .flow = flow},
     };
     *run = NULL;
-    operator_catch_interrupt(line);
-    int code = follow(&following, run);
+    following.feed.ctx = &following;
+    following.feed.id = id;
+    int code = flow_feed_open(&following.feed, id);
+    if (code == COMMAND_OK)
+        code = follow(&following);
+    bool is_late = code == COMMAND_TIMEOUT || code == COMMAND_PERSON;
+    if (code == COMMAND_OK || is_late)
+        *run = json_incref(following.feed.run);
+    if (is_late || code == COMMAND_INTERRUPTED)
+        detach(&following);
+    flow_feed_close(&following.feed);
     flow_lines_fini(&following.lines);
-    bool goes_on = code == COMMAND_INTERRUPTED || code == COMMAND_TIMEOUT || code == COMMAND_PERSON;
-    return goes_on ? detach(&following, code) : code;
+    return code;
 }
 
 static void print_value(const json_t *value)

@@ -7,23 +7,24 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "cli/event_line.h"
 #include "cli/flow_definition.h"
+#include "cli/flow_feed.h"
 #include "cli/flow_follow.h"
 #include "cli/flow_lines.h"
 #include "cli/flow_look.h"
 #include "cli/output.h"
+#include "cli/pause_text.h"
 #include "cli/table.h"
 #include "flow/bundle.h"
 #include "flow/graph.h"
 #include "flow/spec.h"
 
-enum { DRAW_EVERY_MS = 1000 /* so that ages move */, STREAM_EVERY_MS = 30000 };
-
 struct drawing {
-    const struct invocation *invocation;
+    struct flow_feed feed;
     const struct flow *flow;
-    json_t *run;        /* borrowed */
     struct arena arena; /* of one picture */
+    struct buf gap;     /* the newest gap, as a line */
     size_t lines;       /* of the picture that stands */
 };
 
@@ -32,8 +33,8 @@ struct drawing {
 static struct graph_mark mark_of(void *ctx, size_t index)
 {
     struct drawing *drawing = ctx;
-    const json_t *step =
-        json_object_get(json_object_get(drawing->run, "steps"), drawing->flow->steps[index].id);
+    const json_t *step = json_object_get(json_object_get(drawing->feed.run, "steps"),
+                                         drawing->flow->steps[index].id);
     const char *state = json_get_text(step, "state", "pending");
     char time[TIME_TEXT] = "";
     int64_t ms = flow_step_ms(step);
@@ -51,13 +52,21 @@ static struct graph_mark mark_of(void *ctx, size_t index)
 
 static void put_head(struct drawing *drawing, struct buf *out)
 {
-    const json_t *run = drawing->run, *gate = flow_gate(run);
+    struct arena *arena = &drawing->arena;
+    const json_t *run = drawing->feed.run, *gate = flow_gate(run);
+    const json_t *pause = json_object_get(run, "paused");
     char time[TIME_TEXT];
     time_print_duration(flow_step_ms(run) < 0 ? 0 : flow_step_ms(run), time);
-    buf_printf(out, "%s %s: %s, %s\n", flow_short_id(json_get_text(run, "id", ""), &drawing->arena),
+    buf_printf(out, "%s %s: %s, %s\n", flow_short_id(json_get_text(run, "id", ""), arena),
                json_get_text(run, "name", ""), json_get_text(run, "state", ""), time);
     if (gate)
         buf_printf(out, "waits for a person: hq inbox show %s\n", json_get_text(gate, "id", ""));
+    if (pause)
+        buf_printf(out, "%s; go on: %s\n", pause_sentence(pause, arena),
+                   pause_resume_command("hq", pause, arena));
+    if (drawing->feed.is_away)
+        buf_puts(out, "the hub is away; trying again\n");
+    buf_puts(out, buf_text(&drawing->gap));
     buf_putc(out, '\n');
 }
 
@@ -77,7 +86,8 @@ static void draw(struct drawing *drawing)
                               .ctx = drawing,
                               .width = output_columns(),
                               .ascii = !output_is_utf8(),
-                              .color = output_has_color(drawing->invocation, STDOUT_FILENO)};
+                              .color =
+                                  output_has_color(drawing->feed.line->invocation, STDOUT_FILENO)};
     put_head(drawing, &picture);
     graph_text(drawing->flow, &look, &picture);
     if (drawing->lines)
@@ -91,80 +101,107 @@ static void draw(struct drawing *drawing)
     arena_fini(&drawing->arena);
 }
 
+static int on_run(void *ctx, const json_t *run)
+{
+    (void)run;
+    draw(ctx);
+    return FLOW_FEED_GO_ON;
+}
+
+static void on_away(void *ctx, bool is_away)
+{
+    (void)is_away;
+    draw(ctx);
+}
+
+static void on_gap(void *ctx, const json_t *gap)
+{
+    struct drawing *drawing = ctx;
+    buf_fini(&drawing->gap);
+    event_line_put_gap(gap, &drawing->gap);
+    draw(drawing);
+}
+
+/* So that ages move. */
+static void on_tick(void *ctx)
+{
+    draw(ctx);
+}
+
 static int draw_until_end(struct operator_line *line, const char *id, const struct flow *flow,
                           json_t **run)
 {
-    struct drawing drawing = {.invocation = line->invocation, .flow = flow};
-    int64_t timeout = line->invocation->timeout_ms;
-    int64_t until = timeout >= 0 ? time_boot_ms() + timeout : INT64_MAX;
-    operator_catch_interrupt(line);
-    for (int64_t wait = 0;; wait = DRAW_EVERY_MS) {
-        int64_t decided = json_get_int(*run, "decided", 0);
-        json_t *now = NULL;
-        int code = flow_look(line, id, decided, wait, &now);
-        if (code != COMMAND_OK)
-            return code;
-        json_decref(*run);
-        *run = drawing.run = now;
-        draw(&drawing);
-        if (flow_has_ended(now))
-            return COMMAND_OK;
-        if (time_boot_ms() >= until)
-            return flow_waits_for_people(now) ? COMMAND_PERSON : COMMAND_TIMEOUT;
-    }
+    struct drawing drawing = {.flow = flow,
+                              .feed = {.line = line,
+                                       .on_run = on_run,
+                                       .on_away = on_away,
+                                       .on_gap = on_gap,
+                                       .on_tick = on_tick}};
+    drawing.feed.ctx = &drawing;
+    int code = flow_feed_open(&drawing.feed, id);
+    if (code == COMMAND_OK)
+        code = flow_feed_run(&drawing.feed);
+    if (code == COMMAND_OK)
+        *run = json_incref(drawing.feed.run);
+    if (code == COMMAND_INTERRUPTED)
+        output_note(line->invocation, "\nthe run goes on; come back with: %s flow watch %s",
+                    operator_hq(line), flow_short_id(id, line->invocation->arena));
+    buf_fini(&drawing.gap);
+    flow_feed_close(&drawing.feed);
+    return code;
+}
+
+/* ---- lines of JSON ---- */
+
+static int print_run(void *ctx, const json_t *run)
+{
+    (void)ctx;
+    output_json_line(json_pack("{s:s,s:O}", "type", "run", "run", run));
+    return FLOW_FEED_GO_ON;
+}
+
+static void print_gap(void *ctx, const json_t *gap)
+{
+    json_t *line = json_copy((json_t *)gap);
+    (void)ctx;
+    json_set_text(line, "type", "gap");
+    output_json_line(line);
+}
+
+static int stream(struct operator_line *line, const char *id)
+{
+    struct flow_feed feed = {.line = line, .on_run = print_run, .on_gap = print_gap};
+    int code = flow_feed_open(&feed, id);
+    if (code == COMMAND_OK)
+        code = flow_feed_run(&feed);
+    if (code == COMMAND_OK)
+        code = flow_exit_code(feed.run);
+    else if (code == COMMAND_INTERRUPTED && feed.reader.cursor[0])
+        output_note(line->invocation, "the run goes on; come back with: %s flow watch %s",
+                    operator_hq(line), flow_short_id(feed.id, line->invocation->arena));
+    flow_feed_close(&feed);
+    return code;
 }
 
 /* ---- the command ---- */
 
-/* Every look that says something new, as a line. */
-static int stream(struct operator_line *line, const char *id, json_t **run)
+static int watch_as_text(struct operator_line *line, const char *given)
 {
-    int64_t timeout = line->invocation->timeout_ms;
-    int64_t until = timeout >= 0 ? time_boot_ms() + timeout : INT64_MAX;
-    operator_catch_interrupt(line);
-    for (int64_t wait = 0;; wait = STREAM_EVERY_MS) {
-        int64_t decided = json_get_int(*run, "decided", 0), left = until - time_boot_ms();
-        json_t *now = NULL;
-        int code = flow_look(line, id, decided, wait < left ? wait : left > 0 ? left : 0, &now);
-        if (code != COMMAND_OK)
-            return code;
-        if (wait == 0 || json_get_int(now, "decided", 0) != decided || flow_has_ended(now))
-            output_json_line(json_pack("{s:s,s:O}", "type", "run", "run", now));
-        json_decref(*run);
-        *run = now;
-        if (flow_has_ended(now))
-            return COMMAND_OK;
-        if (time_boot_ms() >= until)
-            return flow_waits_for_people(now) ? COMMAND_PERSON : COMMAND_TIMEOUT;
-    }
-}
-
-static int watch(struct operator_line *line, const char *given)
-{
-    const struct invocation *invocation = line->invocation;
     struct flow_bundle *bundle = NULL;
     const struct flow *flow = NULL;
     json_t *run = NULL;
-    bool draws = isatty(STDOUT_FILENO) && !invocation->json;
     int code = flow_look(line, given, 0, 0, &run);
     if (code != COMMAND_OK)
         return code;
-    const char *id = arena_strdup(invocation->arena, json_get_text(run, "id", given));
-    if (!invocation->json)
-        code = flow_definition(line, id, &bundle, &flow);
-    if (code == COMMAND_OK && invocation->json) {
-        code = stream(line, id, &run);
-    } else if (code == COMMAND_OK && draws) {
-        code = draw_until_end(line, id, flow, &run);
-        if (code == COMMAND_INTERRUPTED)
-            output_note(invocation, "\nthe run goes on; come back with: %s flow watch %s",
-                        operator_hq(line), flow_short_id(id, invocation->arena));
-    } else if (code == COMMAND_OK) {
-        json_decref(run);
-        code = flow_follow(line, id, flow, &run);
-    }
+    const char *id = arena_strdup(line->invocation->arena, json_get_text(run, "id", given));
+    json_decref(run);
+    run = NULL;
+    code = flow_definition(line, id, &bundle, &flow);
     if (code == COMMAND_OK)
-        code = invocation->json ? flow_exit_code(run) : flow_print_end(invocation, run);
+        code = isatty(STDOUT_FILENO) ? draw_until_end(line, id, flow, &run)
+                                     : flow_follow(line, id, flow, &run);
+    if (code == COMMAND_OK)
+        code = flow_print_end(line->invocation, run);
     if (bundle)
         flow_bundle_close(bundle);
     json_decref(run);
@@ -177,7 +214,8 @@ static int watch_run(const struct invocation *invocation)
     int code = operator_open(invocation, &line);
     if (code != COMMAND_OK)
         return code;
-    code = watch(&line, invocation->args[0]);
+    code = invocation->json ? stream(&line, invocation->args[0])
+                            : watch_as_text(&line, invocation->args[0]);
     operator_close(&line);
     return code;
 }
@@ -187,8 +225,12 @@ const struct command command_flow_watch = {
     .group = "WORK",
     .usage = "RUN",
     .summary = "a run as it goes: a graph, or lines in a pipe",
-    .details = "Ctrl-C ends the watching, not the run. Exit code as of `hq flow run`.\n",
-    .examples = "hq flow watch r-1qqk\n",
+    .details =
+        "It follows the hub's feed and goes on over restarts of hub and company. With --json a\n"
+        "line for each change: the whole run, or a gap where the ledger is another than before.\n"
+        "Ctrl-C ends the watching, not the run. Exit code as of `hq flow run`.\n",
+    .examples = "hq flow watch r-1qqk\n"
+                "hq flow watch r-1qqk --json\n",
     .min_args = 1,
     .max_args = 1,
     .run = watch_run,

@@ -1,37 +1,12 @@
 // hq events: what the ledger has, once and in order, whatever happens to the hub meanwhile.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 
 import { binary, Company, until } from './company.mjs';
 import { open } from './folders.mjs';
 import { eventsOf } from './follower.mjs';
+import { Following } from './following.mjs';
 import { inTerminal } from './terminal.mjs';
-
-// `hq …` that stays: its lines of JSON as they come, and what it says beside them.
-class Following {
-  constructor(t, company, ...args) {
-    Object.assign(this, { lines: [], text: '', said: '', rest: '', code: undefined });
-    this.child = spawn(binary, ['-C', company.dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.child.stdout.setEncoding('utf8').on('data', (text) => this.take(text));
-    this.child.stderr.setEncoding('utf8').on('data', (text) => (this.said += text));
-    this.child.on('close', (code) => (this.code = code));
-    t.after(() => this.child.kill('SIGKILL'));
-  }
-
-  take(text) {
-    this.text += text;
-    const lines = (this.rest + text).split('\n');
-    this.rest = lines.pop();
-    for (const line of lines) this.lines.push(line.startsWith('{') ? JSON.parse(line) : line);
-  }
-
-  async interrupt() {
-    this.child.kill('SIGINT');
-    await until('it has ended', () => this.code !== undefined);
-    return this.code;
-  }
-}
 
 // Every event of the ledger stands there once, each stream in order.
 async function compare(company, lines) {
