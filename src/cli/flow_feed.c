@@ -118,43 +118,53 @@ static int pass(void *ctx, const struct feed_event *event)
 
 int flow_feed_open(struct flow_feed *feed, const char *given)
 {
-    struct feed_reader *reader = &feed->reader;
-    struct arena *arena = feed->line->invocation->arena;
-    *reader = (struct feed_reader){.on_event = pass, .ctx = feed, .until_now = true};
     operator_catch_interrupt(feed->line);
-    int code = feed_init(feed->line, reader);
-    int64_t deadline = reader->deadline;
-    reader->deadline = 0; /* even a short --timeout has its first look */
-    if (code == COMMAND_OK)
-        code = feed_run(feed->line, reader);
+    int code = feed_init(feed->line, &feed->reader);
     if (code == COMMAND_OK)
         code = flow_look(feed->line, given, 0, 0, &feed->run);
     if (code != COMMAND_OK)
         return code;
+    struct arena *arena = feed->line->invocation->arena;
     feed->id = arena_strdup(arena, json_get_text(feed->run, "id", given));
     /* Pauses are of the company's stream, whatever they hold back. */
-    reader->filter = arena_printf(arena, "stream=%s&stream=system", feed->id);
-    reader->deadline = deadline;
-    reader->until_now = false;
-    reader->patience_ms = -1;
-    reader->on_event = on_event;
-    reader->on_away = on_away;
-    reader->on_tick = on_tick;
-    reader->tick_ms = TICK_MS;
-    feed->ticked_at = time_boot_ms();
+    feed->reader.filter = arena_printf(arena, "stream=%s&stream=system", feed->id);
     return COMMAND_OK;
 }
 
-/* Also behind a stop: what stood at it, somebody may have changed since. */
+/* Where the feed stands; what happened before that, it does not tell. */
+static int take_cursor(struct flow_feed *feed)
+{
+    struct feed_reader *reader = &feed->reader;
+    reader->ctx = feed;
+    reader->on_event = pass;
+    reader->on_away = on_away;
+    reader->until_now = true;
+    int code = feed_run(feed->line, reader);
+    reader->until_now = false;
+    reader->on_event = on_event;
+    reader->on_tick = on_tick;
+    reader->tick_ms = TICK_MS;
+    return code;
+}
+
+static int follow(struct flow_feed *feed)
+{
+    int rc = FLOW_FEED_GO_ON, code = COMMAND_OK;
+    if (feed->looked_at == 0) {
+        feed->ticked_at = feed->looked_at = time_boot_ms();
+        rc = tell(feed, json_incref(feed->run), true);
+    }
+    if (rc == FLOW_FEED_GO_ON && !feed->reader.cursor[0]) {
+        code = take_cursor(feed);
+        rc = code == COMMAND_OK ? look(feed) : FLOW_FEED_STOP;
+    }
+    return rc == FLOW_FEED_GO_ON ? feed_run(feed->line, &feed->reader) : code;
+}
+
 int flow_feed_run(struct flow_feed *feed)
 {
-    bool is_first = feed->looked_at == 0;
     feed->code = COMMAND_OK;
-    feed->looked_at = time_boot_ms();
-    int rc = is_first ? tell(feed, json_incref(feed->run), true) : FLOW_FEED_GO_ON;
-    if (rc != FLOW_FEED_GO_ON || flow_has_ended(feed->run))
-        return feed->code;
-    int code = feed_run(feed->line, &feed->reader);
+    int code = follow(feed);
     if (code == COMMAND_TIMEOUT && feed->is_stale)
         look(feed);
     if (code == COMMAND_TIMEOUT && flow_has_ended(feed->run))

@@ -30,9 +30,9 @@ struct flow_feed {
 
 enum { FLOW_FEED_GO_ON, FLOW_FEED_STOP };
 
-/* Takes the cursor, then the first look, so that nothing in between is missed; Ctrl-C is caught
- * from now on. `given` is any id that names one run. COMMAND_OK, or the exit code after saying what
- * failed. `feed` has its line and functions; on_run is not called yet. */
+/* The first look; Ctrl-C is caught from now on. `given` is any id that names one run. COMMAND_OK,
+ * or the exit code after saying what failed. `feed` has its line and functions; on_run is not
+ * called yet. */
 int flow_feed_open(struct flow_feed *feed, const char *given);
 
 /* Follows until the run has ended or on_run says stop (COMMAND_OK both), --timeout (COMMAND_PERSON

@@ -83,12 +83,32 @@ static void print_step(struct flow_lines *lines, const json_t *run, const char *
     arena_fini(&arena);
 }
 
+/* A step that began and ended between two looks: its beginning stands in the lines, too. */
+static void print_beginning(struct flow_lines *lines, const json_t *run, const char *name,
+                            const json_t *step)
+{
+    static const char *const works[] = {"agent", "run", "workflow", NULL};
+    bool was_seen = json_object_get(lines->seen, name) || !lines->is_on;
+    if (was_seen || !str_in(json_get_text(step, "kind", ""), works) ||
+        !json_get_text(step, "started_at", NULL) || !json_get_text(step, "finished_at", NULL))
+        return;
+    json_t *begun = json_copy((json_t *)step);
+    json_object_del(begun, "finished_at");
+    json_object_del(begun, "reason");
+    json_object_del(begun, "failure");
+    json_object_del(begun, "tries");
+    json_set_text(begun, "state", "running");
+    print_step(lines, run, name, begun);
+    json_decref(begun);
+}
+
 static void show_step(struct flow_lines *lines, const json_t *run, const char *name)
 {
     const json_t *step = json_object_get(json_object_get(run, "steps"), name);
     if (!step || str_eq(json_get_text(step, "state", "pending"), "pending"))
         return;
     json_t *gist = gist_of(step);
+    print_beginning(lines, run, name, step);
     if (!json_equal(gist, json_object_get(lines->seen, name)))
         print_step(lines, run, name, step);
     json_object_set_new(lines->seen, name, gist);
@@ -105,6 +125,7 @@ void flow_lines_show(struct flow_lines *lines, const json_t *run)
     json_object_foreach (json_object_get(run, "steps"), name, step)
         if (!lines->flow || flow_step_index(lines->flow, name) < 0)
             show_step(lines, run, name);
+    lines->is_on = true;
     fflush(lines->out);
 }
 

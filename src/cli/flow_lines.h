@@ -17,6 +17,7 @@ struct flow_lines {
     FILE *out;
     const struct flow *flow; /* titles and who works; NULL: not known */
     json_t *seen;            /* step → what was told of it */
+    bool is_on;              /* not the first look any more */
 };
 
 /* Prints a line for each step that stands otherwise than before, in the order of the file. */
