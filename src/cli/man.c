@@ -121,11 +121,8 @@ static void put_details(struct buf *out, const char *text, struct arena *arena)
         buf_puts(out, ".Ed\n");
 }
 
-static void put_command(struct buf *out, const struct command *command, struct arena *arena)
+static void put_operands(struct buf *out, const struct command *command)
 {
-    buf_printf(out, ".Ss %s%s\n", command->is_link ? "" : "hq ", command->name);
-    buf_printf(out, ".Bd -ragged -compact\n.Nm %s%s\n", command->is_link ? "" : "hq ",
-               command->name);
     if (command->options)
         buf_puts(out, ".Op Ar OPTIONS\n");
     if (*command->usage) {
@@ -133,6 +130,14 @@ static void put_command(struct buf *out, const struct command *command, struct a
         man_put_text(out, command->usage);
         buf_putc(out, '\n');
     }
+}
+
+static void put_command(struct buf *out, const struct command *command, struct arena *arena)
+{
+    buf_printf(out, ".Ss %s%s\n", command->is_link ? "" : "hq ", command->name);
+    buf_printf(out, ".Bd -ragged -compact\n.Nm %s%s\n", command->is_link ? "" : "hq ",
+               command->name);
+    put_operands(out, command);
     buf_puts(out, ".Ed\n.Pp\n");
     man_put_paragraph(out, arena_printf(arena, "%s.", command->summary), arena);
     if (command->details)
@@ -182,13 +187,7 @@ static void put_examples(struct buf *out, const struct command *command, struct 
 static void put_synopsis(struct buf *out, const struct command *command)
 {
     buf_printf(out, ".Nm hq\n.Cm %s\n", command->name);
-    if (command->options)
-        buf_puts(out, ".Op Ar OPTIONS\n");
-    if (*command->usage) {
-        buf_puts(out, ".Ar ");
-        man_put_text(out, command->usage);
-        buf_putc(out, '\n');
-    }
+    put_operands(out, command);
 }
 
 static void put_end(struct buf *out, const struct invocation *invocation, const char *family)

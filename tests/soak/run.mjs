@@ -1,7 +1,8 @@
 // Soak: a steady stream of turns for hours while processes are killed at random. Nothing may be lost or
 // doubled, and what lives long must not grow. Two agents are never killed: their memory is what is looked at;
 // the hub's is looked at between its deaths.
-// usage: run.mjs [--minutes N] [--rate TURNS_PER_SECOND] [--seed N] [--kill-every S] [--hub-every S] [--keep FILE.json]
+// usage: run.mjs [--minutes N] [--rate TURNS_PER_SECOND] [--seed N] [--kill-every S] [--hub-every S]
+//                [--retention D] [--keep FILE.json]
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({ options: {
   seed: { type: 'string', default: String(Date.now() % 1000000) },
   'kill-every': { type: 'string', default: '15' },
   'hub-every': { type: 'string', default: '300' },
+  retention: { type: 'string', default: '20m' }, // so that archive and ledger's size are looked at, too
   keep: { type: 'string' },
 } });
 const MINUTES = Number(options.minutes);
@@ -55,7 +57,7 @@ const company = await Company.open(null, { agents: 8, script: rules, change: (co
     agent.delegates = ['*'];
     agent.tools = { allow: ['read', 'delegate'] };
   }
-  if (process.env.SOAK_RETENTION) config.retention = process.env.SOAK_RETENTION;
+  config.retention = options.retention;
 } });
 const tokens = Object.fromEntries(names.map((name) => [name, company.token(`${name}.hooks`)]));
 const wires = new http.Agent({ keepAlive: true, maxSockets: 256 });
@@ -136,7 +138,10 @@ async function supervisorAgain() {
   const pid = company.pid('supervisor');
   kill('supervisor');
   await until('the old supervisor is gone', () => company.pid('supervisor') !== pid);
-  await company.hq('up', '-d');
+  for (let tries = 1; !company.lock('supervisor')?.ready; tries++) {
+    const up = await company.hq('up', '-d');
+    if (up.code !== 0 && tries === 5) throw new Error(`hq up after the supervisor's death: ${up.stderr}`);
+  }
 }
 
 async function killer(every, victims) {
@@ -145,8 +150,12 @@ async function killer(every, victims) {
     await sleep(Math.min(every * 1000 * (0.5 + random()), Math.max(0, end - Date.now())));
     if (stopped || Date.now() >= end) return;
     const victim = pick(victims);
-    if (victim === 'supervisor') await supervisorAgain();
-    else kill(victim);
+    try {
+      if (victim === 'supervisor') await supervisorAgain();
+      else kill(victim);
+    } catch (error) {
+      troubles.push(error.message);
+    }
   }
 }
 
@@ -195,7 +204,7 @@ function growth(name) {
 }
 
 try {
-  console.log(`${MINUTES} minutes at ${RATE} turns/s, seed ${options.seed}`);
+  console.log(`${MINUTES} minutes at ${RATE} turns/s, retention ${options.retention}, seed ${options.seed}`);
   const from = Date.now(), end = from + MINUTES * 60000;
   const gateways = names.filter((name) => !spared.includes(name)).map((name) => `gateway-${name}`);
   const sides = [watcher(from), killer(Number(options['kill-every']), [...gateways, ...gateways, 'supervisor']), killer(Number(options['hub-every']), ['hub'])];
