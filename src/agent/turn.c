@@ -8,8 +8,10 @@
 #include "agent/turn.h"
 #include "agent/turn_state.h"
 #include "base/crash.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -19,6 +21,7 @@
 enum {
     HISTORY_BYTES = 400000, /* of transcript, before compaction exists */
     CATCH_UP_MS = 60000,
+    CATCH_UP_ALL_MS = 5000, /* at a start: the first claim waits for it */
 };
 
 int64_t turn_now(const struct turn *turn)
@@ -68,22 +71,46 @@ json_t *turn_messages(struct turn *turn)
     return messages;
 }
 
-/* The transcript may lack turns that ended when their worker died: the hub still has them. */
-static int catch_up(struct turn *turn, const json_t *claimed)
+/* Writes what the session's transcript lacks: the hub still has it. */
+static int catch_up(const struct agent_runtime *runtime, const struct session *session,
+                    struct arena *arena, struct err *err)
 {
     json_t *answer = NULL;
-    if (json_array_size(json_object_get(claimed, "unprojected")) == 0)
-        return 0;
-    const char *path =
-        arena_printf(&turn->arena, "/v1/sessions/%s/history?session=%s&after=%lld",
-                     turn->task.agent, turn->session.key, (long long)turn->session.projected);
-    if (hub_call(turn->runtime->hub, "GET", path, NULL, CATCH_UP_MS, NULL, &answer, NULL,
-                 &turn->err) != HUB_OK)
+    const char *path = arena_printf(arena, "/v1/sessions/%s/history?session=%s&after=%lld",
+                                    session->agent, session->key, (long long)session->projected);
+    if (hub_call(runtime->hub, "GET", path, NULL, CATCH_UP_MS, NULL, &answer, NULL, err) != HUB_OK)
         return -1;
-    int rc = projector_project(turn->runtime->projector, &turn->session,
-                               json_object_get(answer, "items"), &turn->err);
+    int rc = projector_project(runtime->projector, session, json_object_get(answer, "items"), err);
     json_decref(answer);
     return rc;
+}
+
+void turn_catch_up_all(const struct agent_runtime *runtime)
+{
+    size_t i;
+    struct err err = {0};
+    struct arena arena = {0};
+    json_t *answer = NULL;
+    const json_t *item;
+    int64_t until = time_boot_ms() + CATCH_UP_ALL_MS;
+    const char *path =
+        arena_printf(&arena, "/v1/sessions?agent=%s&limit=%d", runtime->agent->id, (int)LIMIT_LIST);
+    int rc = hub_call(runtime->hub, "GET", path, NULL, CATCH_UP_ALL_MS, NULL, &answer, NULL,
+                      &err) == HUB_OK
+                 ? 0
+                 : -1;
+    json_array_foreach (json_object_get(answer, "items"), i, item) {
+        struct session session = {0};
+        if (rc < 0 || time_boot_ms() >= until)
+            break;
+        rc = record_from_json(&session_record, item, &session, &arena, &err);
+        if (rc == 0 && session.projected < session.finished)
+            rc = catch_up(runtime, &session, &arena, &err);
+    }
+    if (rc < 0)
+        log_err(LOG_WARN, &err);
+    json_decref(answer);
+    arena_fini(&arena);
 }
 
 static int open_lane(struct turn *turn, const json_t *claimed)
@@ -93,7 +120,8 @@ static int open_lane(struct turn *turn, const json_t *claimed)
     turn->history = json_array();
     if (turn->session.finished == 0)
         return 0;
-    if (catch_up(turn, claimed) < 0)
+    if (json_array_size(json_object_get(claimed, "unprojected")) > 0 &&
+        catch_up(turn->runtime, &turn->session, &turn->arena, &turn->err) < 0)
         return -1;
     return transcript_read(path, HISTORY_BYTES, turn->history, &turn->err);
 }
@@ -108,8 +136,8 @@ static void set_clock(struct turn *turn, const json_t *claimed)
     turn->clock_ahead = now - time_boot_ms();
 }
 
-/* What the agent may use is cut by what whoever gave the task granted for it. A copy: turns of other
- * threads count references to the same catalogue. */
+/* What the agent may use is cut by what whoever gave the task granted for it. A copy: turns of
+ * other threads count references to the same catalogue. */
 static void set_tools(struct turn *turn)
 {
     size_t i;

@@ -8,10 +8,10 @@
 #include "client/control.h"
 
 enum turn_end {
-    TURN_FINISHED, /* the result is on disk */
-    TURN_PARKED,   /* it waits; no thread, no lease */
+    TURN_FINISHED,   /* the result is on disk */
+    TURN_PARKED,     /* it waits; no thread, no lease */
     TURN_GIVEN_BACK, /* released, or a try failed: somebody claims it again */
-    TURN_LOST,     /* another worker has it; nothing was written */
+    TURN_LOST,       /* another worker has it; nothing was written */
 };
 
 /* Works on `claimed` ({"task","session","calls"?,"unprojected"?,"prompt"?}, one item of a claim's
@@ -19,5 +19,10 @@ enum turn_end {
  * intended before and as done after; what is recorded already is not done again. */
 enum turn_end turn_run(const struct agent_runtime *runtime, const json_t *claimed,
                        struct turn_control *control);
+
+/* Writes what transcripts lack since the process before this one died: else the turns of sessions
+ * that nobody comes back to would be in none, and their requests would never leave the ledger. Of
+ * the newest sessions, for some seconds at most. Before the first claim; blocks. */
+void turn_catch_up_all(const struct agent_runtime *runtime);
 
 #endif

@@ -1,4 +1,5 @@
 /* Makes a backup: a copy of the ledger first, then the files, which are then at least as new. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -254,6 +255,20 @@ static int take_lock(struct creating *c)
     return rc;
 }
 
+/* In the company's own folder a killed one's is found again by nobody: the next has another name.
+ */
+static void remove_parts(struct creating *c)
+{
+    const char *folder = arena_printf(c->arena, "%s/backups", c->job->config->dir);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (str_starts(entry->d_name, arena_printf(c->arena, "%s-", c->job->config->company)) &&
+            str_ends(entry->d_name, BACKUP_SUFFIX ".part"))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
 static int create(struct creating *c)
 {
     char now[TIME_TEXT];
@@ -291,6 +306,8 @@ int backup_create(const struct backup_job *job, struct arena *arena, struct back
     const char *copies = arena_printf(arena, "%s/" COPIES, job->config->state);
     *result = (struct backup_result){0};
     int rc = take_lock(&c);
+    if (rc == 0)
+        remove_parts(&c);
     if (rc == 0) /* what a killed one left */
         rc = folder_remove(copies, err) < 0 || folder_make(copies, err) < 0 ? -1 : create(&c);
     if (c.lock) {

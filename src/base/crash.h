@@ -12,7 +12,8 @@
  * points, separated by commas; each fires once. */
 void crash_point(const char *site);
 
-/* Names the role of this process ("hub", "gateway", "guard", "supervisor"); reads the environment. */
+/* Names the role of this process: "hub", "gateway-manager", "guard", "supervisor", and of a command its
+ * name ("backup create"). Reads the environment; what is called last counts. */
 void crash_init(const char *role);
 
 #endif

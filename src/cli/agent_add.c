@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/crash.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -207,7 +206,6 @@ static int add_run(const struct invocation *invocation)
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
-    crash_init("agent");
     struct adding adding = {.invocation = invocation,
                             .config = config,
                             .id = invocation->args[0],

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crash.h"
 #include "base/err.h"
 #include "base/folder.h"
 #include "base/json.h"
@@ -224,7 +223,6 @@ static int rm_run(const struct invocation *invocation)
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;
-    crash_init("agent");
     struct removal removal = {.invocation = invocation,
                               .config = config,
                               .agent = config_agent(config, invocation->args[0]),

@@ -122,8 +122,10 @@ static int wait_until(const struct invocation *invocation, const struct config *
     bool final = false;
     for (;;) {
         buf_clear(&missing);
-        json_t *board = control_look(config, "supervisor", NULL) ? runfile_board_get(config) : NULL;
+        bool is_kept = control_look(config, "supervisor", NULL);
+        json_t *board = is_kept ? runfile_board_get(config) : NULL;
         look(board, wanted, &missing, &final);
+        final = final || !is_kept; /* without a supervisor nobody becomes what is wanted */
         json_decref(board);
         if (missing.len == 0 || final || time_boot_ms() >= until)
             break;

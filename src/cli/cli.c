@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -61,6 +62,7 @@ static int run(const struct invocation *invocation)
         return help_show(invocation, command ? command->name : invocation->args[0]);
     if (!command)
         return overview_as_failure(invocation);
+    crash_init(command->name); /* what becomes a process of the company takes its own name */
     return inside_task() && !command->in_task ? inside_refuse(invocation)
                                               : command->run(invocation);
 }

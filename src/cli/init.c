@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crash.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -399,7 +398,6 @@ static int init_run(const struct invocation *invocation)
                         .boot = invocation_has(invocation, "boot")};
     if (!init.dir)
         init.dir = invocation->dir;
-    crash_init("init");
     int code = settle(&init);
     if (code == COMMAND_OK)
         code = make(&init);

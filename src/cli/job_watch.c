@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/crash.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/map.h"
@@ -220,7 +219,6 @@ static int watch_run(const struct invocation *invocation)
     struct err err = {0};
     struct watch watch = {.invocation = invocation};
     bool asks = !invocation->yes && !invocation_has(invocation, "tell");
-    crash_init("watch");
     if (asks && (invocation->no_input || !isatty(STDIN_FILENO))) {
         err_set(&err, "usage", "there is no terminal to ask on whether a job may run");
         err_hint(&err, "--yes runs them all, --tell only says what a person is to do");

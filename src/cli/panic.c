@@ -304,7 +304,6 @@ static int panic_run(const struct invocation *invocation)
     panic.config = company_open_any(invocation, &is_bad);
     if (!panic.config)
         return COMMAND_USAGE;
-    crash_init("panic");
     panic.killed = json_array();
     panic.left = json_array();
     int code = COMMAND_OK;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/crash.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -197,7 +196,6 @@ static int set_run(const struct invocation *invocation)
 {
     const struct secret_entry *entry;
     const char *path;
-    crash_init("secret");
     struct config *config = company_open(invocation);
     if (!config)
         return COMMAND_USAGE;

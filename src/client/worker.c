@@ -49,6 +49,7 @@ struct worker {
     /* Pauses, by their numbers: the newest that a claim told of, the newest that the turns were
      * told of, and the newest of which nothing runs here any more, which is said to the hub. */
     int64_t halt_heard, halt_seen, halt_done;
+    json_t *untold; /* tasks that are safe in transcripts, until the hub knows; the keeper's */
     struct fetch_cancel *cancel; /* ends a parked claim */
     pthread_t claimer, keeper;
     bool has_claimer, has_keeper;
@@ -61,6 +62,7 @@ struct worker *worker_open(const struct worker_config *config)
     worker->config = *config;
     pthread_mutex_init(&worker->mutex, NULL);
     thread_cond_init(&worker->changed);
+    worker->untold = json_array();
     worker->cancel = fetch_cancel_open();
     return worker;
 }
@@ -275,6 +277,8 @@ static void *claim_loop(void *arg)
 {
     struct worker *worker = arg;
     register_worker(worker);
+    if (worker->config.begin && !is_stopping(worker))
+        worker->config.begin(worker->config.ctx);
     for (int room = wait_for_room(worker); room > 0; room = wait_for_room(worker))
         claim_once(worker, room);
     return NULL;
@@ -351,10 +355,21 @@ static int64_t halt_done(struct worker *worker)
     return worker->halt_done;
 }
 
-static void extend_once(struct worker *worker, json_t *projected)
+/* As many as the hub takes at once. */
+static json_t *some_untold(const struct worker *worker)
+{
+    size_t i;
+    json_t *id, *some = json_array();
+    json_array_foreach (worker->untold, i, id)
+        if (i < LIMIT_LIST)
+            json_array_append(some, id);
+    return some;
+}
+
+static void extend_once(struct worker *worker)
 {
     struct err err;
-    json_t *answer = NULL;
+    json_t *answer = NULL, *projected = some_untold(worker);
     pthread_mutex_lock(&worker->mutex);
     json_t *held = held_list(worker);
     int64_t done = halt_done(worker);
@@ -365,12 +380,16 @@ static void extend_once(struct worker *worker, json_t *projected)
     int64_t since = time_boot_ms();
     enum hub_outcome outcome = hub_call(worker->config.hub, "POST", "/v1/extend", body,
                                         EXTEND_TRY_MS, NULL, &answer, NULL, &err);
-    if (outcome == HUB_OK)
+    if (outcome == HUB_OK) {
         apply_results(worker, answer, since);
+        for (size_t i = json_array_size(projected); i > 0; i--)
+            json_array_remove(worker->untold, 0);
+    }
     if (outcome == HUB_LOST)
         log_warn("the hub does not know this process any more: %s", err.message);
     json_decref(answer);
     json_decref(body);
+    json_decref(projected);
 }
 
 /* How long until the hub is asked again. The caller holds the mutex. */
@@ -397,23 +416,23 @@ static bool next_round(struct worker *worker)
     return go_on;
 }
 
-static json_t *flush(struct worker *worker)
+static void flush(struct worker *worker)
 {
-    return worker->config.flush ? worker->config.flush(worker->config.ctx) : json_array();
+    json_t *more = worker->config.flush ? worker->config.flush(worker->config.ctx) : NULL;
+    if (more)
+        json_array_extend(worker->untold, more);
+    json_decref(more);
 }
 
 /* Leases come first; what was flushed in one round is told in the next. */
 static void *keep_loop(void *arg)
 {
     struct worker *worker = arg;
-    json_t *projected = json_array();
     while (next_round(worker)) {
         atomic_store(&worker->kept_ms, time_boot_ms());
-        extend_once(worker, projected);
-        json_decref(projected);
-        projected = flush(worker);
+        extend_once(worker);
+        flush(worker);
     }
-    json_decref(projected);
     return NULL;
 }
 
@@ -506,10 +525,10 @@ void worker_close(struct worker *worker)
         pthread_join(worker->keeper, NULL);
     if (!worker_wait_idle(worker, 0))
         return;
-    json_t *projected = flush(worker);
-    if (json_array_size(projected) > 0)
-        extend_once(worker, projected);
-    json_decref(projected);
+    flush(worker);
+    if (json_array_size(worker->untold) > 0)
+        extend_once(worker);
+    json_decref(worker->untold);
     fetch_cancel_close(worker->cancel);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->mutex);

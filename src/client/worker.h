@@ -21,6 +21,8 @@ struct worker_config {
     json_t *card;           /* told to the hub; worker_open takes the reference */
     /* Runs one claimed task to its end, to its park or until `control` stops it. Any thread. */
     void (*run)(void *ctx, const json_t *claimed, struct turn_control *control);
+    /* Once, known to the hub and before the first claim. NULL: nothing. */
+    void (*begin)(void *ctx);
     /* Every few seconds: ids of tasks that were written to transcripts, a new array. NULL: none. */
     json_t *(*flush)(void *ctx);
     void *ctx;

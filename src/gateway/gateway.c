@@ -192,6 +192,12 @@ static json_t *flush_transcripts(void *ctx)
     return projector_flush(gateway->runtime.projector);
 }
 
+static void catch_up(void *ctx)
+{
+    const struct gateway *gateway = ctx;
+    turn_catch_up_all(&gateway->runtime);
+}
+
 static struct worker *open_worker(struct gateway *gateway)
 {
     const struct config_agent *agent = gateway->runtime.agent;
@@ -203,6 +209,7 @@ static struct worker *open_worker(struct gateway *gateway)
         .max = (int)agent->turns,
         .card = card_of(agent),
         .run = run_turn,
+        .begin = catch_up,
         .flush = flush_transcripts,
         .ctx = gateway,
     });

@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/folder.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -65,12 +66,14 @@ enum http_verdict api_backup(void *ctx, struct http_request *request,
     if (!is_copy_name(path))
         return api_refuse(request, response, 422, "bad_path", "path: \"copies/NAME\" is wanted");
     const char *folder = arena_printf(&request->arena, "%s/%s", hub->config->state, path);
+    crash_point("hub.backup.received");
     if (ledger_feed(hub->ledger, INT64_MAX - 1, 1, &request->arena, &feed, &err) < 0)
         return api_unavailable(request, response, &err);
     if (make_copy(hub, folder, &request->arena, &err) < 0) {
         folder_remove(folder, &ignored);
         return http_error(request, response, str_eq(err.code, "disk_full") ? 507 : 500, &err);
     }
+    crash_point("hub.backup.answer");
     return http_json(request, response, 200,
                      json_pack("{s:s,s:s,s:I}", "path", path, "ledger_id", ledger_id(hub->ledger),
                                "events", (json_int_t)feed.newest));

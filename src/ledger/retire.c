@@ -26,7 +26,8 @@ struct retiring {
     const struct ledger_retention *how;
     struct retire_walk walk; /* stop: something of the request is not over */
     struct retire_lines lines;
-    int64_t at; /* names the month's file */
+    int64_t at;    /* names the month's file */
+    bool has_kept; /* blobs, since their folder was synced */
     struct err *err;
 };
 
@@ -48,14 +49,7 @@ static int keep_bytes(struct retiring *r, const char *hex, const char *path)
     turnstile_leave(&r->ledger->turn);
     if (rc != STORE_OK) /* no blob's name, or one that is damaged: not worse than before */
         return 0;
-    const char *slash = strrchr(path, '/');
-    struct folder_file file = {.name = slash + 1, .bytes = bytes, .len = len};
-    struct err ignored;
-    if (folder_put(arena_memdup(&r->walk.arena, path, (size_t)(slash - path)), &file, &ignored) <
-            0 &&
-        access(path, F_OK) < 0)
-        return err_errno(r->err, "archive_failed", "cannot write %s", path);
-    return 0;
+    return retire_keep(path, bytes, len, r->err);
 }
 
 /* A large blob gets a second name: its bytes are not read. */
@@ -65,6 +59,7 @@ static int keep_blob(struct retiring *r, const char *hex)
     const char *path = arena_printf(&r->walk.arena, "%s/%s", folder, hex);
     if (access(path, F_OK) == 0)
         return 0;
+    r->has_kept = true;
     if (r->how->blobs) {
         const char *from = arena_printf(&r->walk.arena, "%s/%.2s/%s", r->how->blobs, hex, hex);
         if (access(from, F_OK) == 0 && folder_make(folder, r->err) == 0 && link(from, path) == 0)
@@ -225,6 +220,16 @@ static int put_tasks(struct retiring *r, const char *root)
     return rc;
 }
 
+/* What the ledger is to forget is on the disk before. */
+static int sync_blobs(struct retiring *r)
+{
+    if (!r->has_kept)
+        return 0;
+    r->has_kept = false;
+    const char *folder = arena_printf(&r->walk.arena, "%s/blobs", r->how->archive);
+    return access(folder, F_OK) == 0 ? folder_sync(folder, r->err) : 0; /* a name of no blob */
+}
+
 /* Lines that were begun for a request that stays are without an end: no reader takes them. */
 static int put_root(struct retiring *r, const struct root *root)
 {
@@ -239,9 +244,9 @@ static int put_root(struct retiring *r, const struct root *root)
         rc = put_parts(r, RETIRE_ROOT, root->id);
     if (rc == 0 && !r->walk.stop) {
         retire_end(&r->lines);
-        rc = retire_write(r->how->archive, r->at, &r->lines, r->err);
+        rc = sync_blobs(r);
     }
-    return rc;
+    return rc == 0 && !r->walk.stop ? retire_write(r->how->archive, r->at, &r->lines, r->err) : rc;
 }
 
 /* ---- writing ---- */

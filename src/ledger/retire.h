@@ -69,6 +69,10 @@ struct retire_lines {
 void retire_line(struct retire_lines *lines, const struct record *record, const void *row);
 void retire_end(struct retire_lines *lines);
 
+/* Puts a blob at `path`, in place of nothing: whole or not there, whatever dies. The caller syncs its
+ * folder. 0, or -1 with *err. */
+int retire_keep(const char *path, const void *bytes, size_t len, struct err *err);
+
 /* Appends to DIR/YYYY-MM.jsonl (month of `at`, UTC) and syncs. 0, or -1 with *err. */
 int retire_write(const char *dir, int64_t at, struct retire_lines *lines, struct err *err);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/crash.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "ledger/store_sqlite.h"
@@ -249,8 +250,10 @@ static int backup_end(struct store_sqlite *sqlite, struct err *err)
     struct arena arena = {0};
     const char *part = part_path(&arena, sqlite->copy.path);
     int result = STORE_OK;
+    crash_point("ledger.copy.before");
     if (rename(part, sqlite->copy.path) < 0 || fsync_parent(&arena, sqlite->copy.path) < 0)
         result = err_errno(err, "backup_failed", "cannot name the copy %s", sqlite->copy.path);
+    crash_point("ledger.copy.after");
     arena_fini(&arena);
     return result;
 }

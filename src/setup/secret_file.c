@@ -1,8 +1,10 @@
 /* Puts a secret's file in place: a draft beside it, synced, renamed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,17 +64,40 @@ static int write_draft(int fd, const char *draft, const char *path, const char *
     return 0;
 }
 
+enum { DRAFT_DIGITS = 16 };
+
+/* Of a command that was killed: a key would lie about for ever. Only the holder of the lock writes.
+ */
+static void remove_drafts(const char *folder, const char *name, struct arena *arena)
+{
+    const char *prefix = arena_printf(arena, ".%s.", name);
+    size_t len = strlen(prefix);
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (str_starts(entry->d_name, prefix) && strlen(entry->d_name) == len + DRAFT_DIGITS &&
+            strspn(entry->d_name + len, "0123456789abcdef") == DRAFT_DIGITS)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
 int secret_file_put(const char *path, const char *value, struct err *err)
 {
     struct arena arena = {0};
-    char random[17];
+    char random[DRAFT_DIGITS + 1];
     const char *slash = strrchr(path, '/');
     char *folder = arena_memdup(&arena, path, (size_t)(slash - path));
-    rand_hex(random, 16);
+    rand_hex(random, DRAFT_DIGITS);
     const char *draft = arena_printf(&arena, "%s/.%s.%s", folder, slash + 1, random);
-    int result = -1, fd = -1;
+    int result = -1, fd = -1, lock = -1;
     if (folder_make(folder, err) < 0)
         goto out;
+    lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_EX) < 0) { /* held for one short file */
+        err_errno(err, "secret", "the folder %s cannot be locked", folder);
+        goto out;
+    }
+    remove_drafts(folder, slash + 1, &arena);
     fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         err_errno(err, "secret", "%s cannot be written", path);
@@ -85,6 +110,8 @@ int secret_file_put(const char *path, const char *value, struct err *err)
     else
         result = folder_sync(folder, err);
 out:
+    if (lock >= 0)
+        close(lock);
     arena_fini(&arena);
     return result;
 }

@@ -174,6 +174,13 @@ bool life_is_ready(const struct config *config, const char *name)
     return look(config, name, &info) && info.ready;
 }
 
+bool life_reads_other(const struct config *config, const char *name)
+{
+    struct lock_info info = {0};
+    return look(config, name, &info) && *info.config_hash &&
+           !str_eq(info.config_hash, config->hash);
+}
+
 void life_signal(const struct life *life, int signal)
 {
     if (life->pidfd >= 0)

@@ -38,6 +38,9 @@ bool life_find(struct life *life, const struct config *config, const char *name,
 /* Whether the lock of a running child says that it is ready. */
 bool life_is_ready(const struct config *config, const char *name);
 
+/* Whether a running child has read another hq.yaml than ours. */
+bool life_reads_other(const struct config *config, const char *name);
+
 void life_signal(const struct life *life, int signal);
 
 /* Asks without waiting whether it is dead: true with *end; a child of ours is reaped. */

@@ -90,6 +90,8 @@ void roster_event_workers(struct roster *roster, enum child_event event)
         roster_event(roster, roster->slots[i], event, NULL);
 }
 
+/* A supervisor that died in a reload has not told everybody: a hub that knows nothing of a new
+ * agent would never let it in. */
 static void adopt_if_running(struct roster *roster, struct slot *slot)
 {
     bool is_ready;
@@ -99,6 +101,10 @@ static void adopt_if_running(struct roster *roster, struct slot *slot)
     roster_event(roster, slot, CHILD_ON_FOUND, NULL);
     if (is_ready)
         roster_event(roster, slot, CHILD_ON_READY, NULL);
+    if (!life_reads_other(roster->config, slot->name))
+        return;
+    log_info("%s runs with another hq.yaml: restarted", slot->name);
+    roster_event(roster, slot, CHILD_ON_RESTART, NULL);
 }
 
 static struct slot *add_worker(struct roster *roster, const char *name)

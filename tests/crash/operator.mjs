@@ -1,6 +1,6 @@
 // What every crash scenario needs: an operator who insists, and starts the company again when nobody
 // supervises it.
-import { processesOf, until } from '../stories/company.mjs';
+import { isAlive, processesOf, until } from '../stories/company.mjs';
 
 export async function insist(company, what, action) {
   return until(what, async () => {
@@ -14,6 +14,15 @@ export async function bringDown(company) {
     await company.hq('down', { timeout: 30000 });
     return processesOf(company.dir).length === 0;
   }, 60000);
+}
+
+// Again and again: a supervisor may start somebody between the look and the kill.
+export async function killAll(company) {
+  await until('nothing runs', () => {
+    const left = processesOf(company.dir);
+    for (const { pid } of left) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    return left.length === 0;
+  });
 }
 
 export function terminal(state) {

@@ -154,7 +154,7 @@ test('killed on the way: the old file or the new one, and the next call works', 
     const crash = join(company.dir, `crash-${point}`);
     mkdirSync(crash);
     const before = text(company);
-    const killed = await company.hq('agent', 'add', `a-${point}`, { env: { HQ_CRASH_DIR: crash, HQ_CRASH_AT: `agent/setup.config.${point}#1` } });
+    const killed = await company.hq('agent', 'add', `a-${point}`, { env: { HQ_CRASH_DIR: crash, HQ_CRASH_AT: `agent add/setup.config.${point}#1` } });
     assert.equal(killed.signal, 'SIGKILL');
     assert.equal((await company.hq('config', 'validate')).code, 0);
     assert.equal(text(company) === before, point !== 'after');

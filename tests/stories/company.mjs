@@ -334,6 +334,20 @@ export class Company {
       trouble.push(`left behind: ${left.pid} ${left.command} (in ${left.cwd})`);
       safeKill(left.pid, 'SIGKILL');
     }
+    await this.#clear(trouble);
+  }
+
+  // Ends at once what runs: for whoever has seen everything come down before.
+  async discard() {
+    await until('all processes gone', () => {
+      const left = processesOf(this.dir);
+      for (const { pid } of left) safeKill(pid, 'SIGKILL');
+      return left.length === 0;
+    }, 5000);
+    await this.#clear([]);
+  }
+
+  async #clear(trouble) {
     for (const line of this.logs().split('\n'))
       if (/Sanitizer|runtime error:|Assertion .* failed/.test(line)) trouble.push(line);
     if (trouble.length) trouble.push(this.logs());

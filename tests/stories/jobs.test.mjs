@@ -188,7 +188,7 @@ test('a watcher that was killed does not run its job again by itself', async (t)
   const id = await start(company, 'flow');
   const [name] = await waits(company, 'outbox');
   await until('it is out', async () => (await job(company, name)).state === 'submitted');
-  const env = { HQ_CRASH_DIR: join(company.dir, 'crash'), HQ_CRASH_AT: 'watch/watch.ended#1' };
+  const env = { HQ_CRASH_DIR: join(company.dir, 'crash'), HQ_CRASH_AT: 'job watch/watch.ended#1' };
   mkdirSync(env.HQ_CRASH_DIR);
   const killed = await execute(binary, ['job', 'watch', '--dir', company.queue, '--once', '--yes'], { cwd: '/', env });
   assert.equal(killed.signal, 'SIGKILL', killed.stderr);
