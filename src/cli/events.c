@@ -2,10 +2,12 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/event_line.h"
 #include "cli/feed.h"
@@ -15,6 +17,7 @@
 
 static const struct command_option events_options[] = {
     {"follow", 'f', NULL, "go on with what happens, until Ctrl-C"},
+    {"lines", 'n', "N", "the last N of what is there, then what -f brings (0: all)"},
     {"since", 0, "CURSOR|start", "behind this cursor (of --json), or from the oldest"},
     {"type", 0, "PREFIX", "only types that begin so: task. or task.finished; repeatable"},
     {"task", 0, "ID", "only of this task or run"},
@@ -22,38 +25,78 @@ static const struct command_option events_options[] = {
     {0},
 };
 
+enum { LAST_MOST = 100000 /* kept in memory; some 50 MB */ };
+
 struct events {
     const struct invocation *invocation; /* first: feed_tell_away() */
     struct event_look look;
     bool follows;
+    json_t **last; /* with -n, until all was read: the newest, as a ring */
+    size_t last_most, last_count;
 };
 
 /* ---- what is printed ---- */
 
-static void print_text(struct events *events, const struct feed_event *event)
+/* Behind a cursor that does not fit nothing follows what is there now. */
+static void put_gap(const struct events *events, const json_t *gap, struct buf *out)
+{
+    event_line_put_gap(gap, out);
+    if (!events->follows && !str_eq(json_get_text(gap, "why", ""), "retired"))
+        buf_puts(out, "-- what is there: hq events --since start\n");
+}
+
+static void print_text(struct events *events, const json_t *event)
 {
     struct buf out = {0};
-    if (str_eq(event->type, "gap"))
-        event_line_put_gap(event->data, &out);
+    if (str_eq(json_get_text(event, "type", ""), "gap"))
+        put_gap(events, event, &out);
     else
-        event_line_put(&events->look, event->data, &out);
+        event_line_put(&events->look, event, &out);
     fwrite(buf_text(&out), 1, out.len, stdout);
     buf_fini(&out);
+}
+
+/* Takes the reference. */
+static int print_event(struct events *events, json_t *event)
+{
+    if (events->invocation->json) {
+        output_json_line(event);
+    } else {
+        print_text(events, event);
+        json_decref(event);
+    }
+    if (events->follows)
+        fflush(stdout);
+    return ferror(stdout) ? -1 : 0;
 }
 
 static int on_event(void *ctx, const struct feed_event *event)
 {
     struct events *events = ctx;
-    if (!events->invocation->json) {
-        print_text(events, event);
-    } else {
-        json_t *line = json_copy((json_t *)event->data);
-        json_set_text(line, "type", event->type);
-        output_json_line(line);
-    }
-    if (events->follows)
-        fflush(stdout);
-    return ferror(stdout) ? -1 : 0;
+    json_t *line = json_copy((json_t *)event->data);
+    json_set_text(line, "type", event->type);
+    if (!events->last)
+        return print_event(events, line);
+    json_t **place = &events->last[events->last_count++ % events->last_most];
+    json_decref(*place);
+    *place = line;
+    return 0;
+}
+
+/* What was kept, oldest first; from now on events are printed as they come. */
+static int print_last(struct events *events)
+{
+    int rc = 0;
+    size_t most = events->last_most, count = events->last_count;
+    json_t **last = events->last;
+    events->last = NULL;
+    for (size_t i = count > most ? count - most : 0; i < count; i++)
+        if (rc == 0)
+            rc = print_event(events, last[i % most]);
+        else
+            json_decref(last[i % most]);
+    free(last);
+    return rc;
 }
 
 /* ---- what is asked for ---- */
@@ -88,6 +131,23 @@ static int read_since(const struct invocation *invocation, struct feed_reader *r
         return output_fail(invocation, COMMAND_USAGE, &err);
     }
     snprintf(reader->cursor, sizeof(reader->cursor), "%s", since);
+    return COMMAND_OK;
+}
+
+static int read_lines(const struct invocation *invocation, struct events *events)
+{
+    struct err err = {0};
+    int64_t lines;
+    if (invocation_number(invocation, "lines", 0, &lines, &err) < 0)
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    if (lines > LAST_MOST) {
+        err_set(&err, "usage", "-n: %lld is more than %d", (long long)lines, LAST_MOST);
+        err_hint(&err, "all that is there: -n 0");
+        return output_fail(invocation, COMMAND_USAGE, &err);
+    }
+    events->last_most = (size_t)lines;
+    if (lines > 0)
+        events->last = mem_zalloc((size_t)lines * sizeof(*events->last));
     return COMMAND_OK;
 }
 
@@ -132,14 +192,31 @@ static int filter_work(struct operator_line *line, const char *option, struct bu
     return code;
 }
 
+/* What is there, as far as it is asked for, then what comes. */
+static int read_feed(struct operator_line *line, struct events *events, struct feed_reader *reader)
+{
+    int code = feed_run(line, reader);
+    if (events->last && code == COMMAND_OK && print_last(events) < 0)
+        code = COMMAND_FAILED;
+    if (code != COMMAND_OK || !reader->until_now || !events->follows)
+        return code;
+    reader->until_now = false;
+    reader->patience_ms = -1;
+    return feed_run(line, reader);
+}
+
 static int show(struct operator_line *line, struct events *events, struct buf *filter)
 {
     const struct invocation *invocation = line->invocation;
-    struct feed_reader reader = {.on_event = on_event,
-                                 .on_away = feed_tell_away,
-                                 .ctx = events,
-                                 .until_now = !events->follows};
+    struct feed_reader reader = {
+        .on_event = on_event,
+        .on_away = feed_tell_away,
+        .ctx = events,
+        .until_now = !events->follows || invocation_has(invocation, "lines"),
+    };
     int code = read_since(invocation, &reader);
+    if (code == COMMAND_OK)
+        code = read_lines(invocation, events);
     if (code == COMMAND_OK)
         code = filter_types(invocation, filter);
     if (code == COMMAND_OK)
@@ -152,12 +229,20 @@ static int show(struct operator_line *line, struct events *events, struct buf *f
         return code;
     reader.filter = filter->len ? buf_text(filter) : NULL;
     operator_catch_interrupt(line);
-    code = feed_run(line, &reader);
+    code = read_feed(line, events, &reader);
     fflush(stdout);
-    if ((code == COMMAND_INTERRUPTED || code == COMMAND_TIMEOUT) && reader.cursor[0])
+    if ((code == COMMAND_INTERRUPTED || code == COMMAND_TIMEOUT) && reader.cursor[0] &&
+        !events->last)
         output_note(invocation, "go on with: %s events -f --since %s", operator_hq(line),
                     reader.cursor);
     return code == COMMAND_OK && ferror(stdout) ? COMMAND_FAILED : code;
+}
+
+static void drop_last(struct events *events)
+{
+    for (size_t i = 0; events->last && i < events->last_most; i++)
+        json_decref(events->last[i]);
+    free(events->last);
 }
 
 static int events_run(const struct invocation *invocation)
@@ -173,6 +258,7 @@ static int events_run(const struct invocation *invocation)
     if (code != COMMAND_OK)
         return code;
     code = show(&line, &events, &filter);
+    drop_last(&events);
     buf_fini(&filter);
     operator_close(&line);
     return code;
@@ -184,10 +270,11 @@ const struct command command_events = {
     .usage = "",
     .summary = "what happened, event by event; -f goes on with it",
     .details =
-        "Without -f: everything that is there. -f alone begins now. Each line of --json has a\n"
-        "cursor: who goes on behind it misses nothing and sees nothing twice, whatever happened\n"
-        "to the hub. Where events may be missing, a line says so.\n",
-    .examples = "hq events -f\n"
+        "Without -f: everything that is there, with -n the last of it. -f alone begins now,\n"
+        "-f -n 20 with the last 20 events. Each line of --json has a cursor: who goes on behind\n"
+        "it misses nothing and sees nothing twice, whatever happened to the hub. Where events\n"
+        "may be missing, a line says so.\n",
+    .examples = "hq events -f -n 20\n"
                 "hq events --type task.finished --type approval.\n"
                 "hq events --task t-7f4a --json\n",
     .options = events_options,

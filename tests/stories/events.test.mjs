@@ -45,6 +45,11 @@ test('what is there is shown, then it ends; filters, cursors, and lines for peop
   assert.deepEqual(await events('--task', task.id.slice(0, 12)), all.filter(({ stream }) => stream === task.id));
   assert.deepEqual(await events('--request', other.id, '--type', 'task.finished'), all.filter(({ stream, type }) => stream === other.id && type === 'task.finished'));
 
+  assert.deepEqual(await events('-n', '3'), all.slice(-3));
+  assert.deepEqual(await events('-n', '0'), all);
+  assert.deepEqual(await events('-n', '100000'), all);
+  assert.deepEqual(await events('-n', '2', '--since', all.at(-2).cursor), all.slice(-1));
+  assert.deepEqual(await events('-n', '1', '--type', 'task.finished', '--task', task.id), all.filter(({ stream, type }) => stream === task.id && type === 'task.finished'));
   const text = await company.hq('events', '--task', task.id);
   assert.match(text.stdout, /^\d{4}-\d\d-\d\d \(UTC\)\n\d\d:\d\d:\d\d  t-\w{8}  task\.submitted +operator: /);
   assert.match(text.stdout, /task\.finished +manager: done, complete\n$/);
@@ -53,7 +58,7 @@ test('what is there is shown, then it ends; filters, cursors, and lines for peop
   const lost = await events('--since', `${'z'.repeat(23)}0`);
   assert.deepEqual(lost.map(({ type, why }) => [type, why]), [['gap', 'unknown_cursor']]);
   assert.match((await company.hq('events', '--since', `${'z'.repeat(23)}0`)).stdout, /^-- gap: .*cursor/);
-  for (const bad of [['--since', 'yesterday'], ['--type', 'a&b'], ['--task', '../x'], ['--task', 't-000000']]) {
+  for (const bad of [['-n', 'x'], ['-n', '100001'], ['--since', 'yesterday'], ['--type', 'a&b'], ['--task', '../x'], ['--task', 't-000000']]) {
     const { code, json } = await company.hq('events', '--json', ...bad);
     assert.equal(code, 2, bad.join(' '));
     assert.equal(json.ok, false);
@@ -83,6 +88,20 @@ test('Ctrl-C leaves with 130 and the way to go on, behind what was seen; --timeo
   assert.equal(await second.interrupt(), 130);
   await compare(company, first.lines.concat(second.lines));
   assert.equal((await company.hq('events', '-f', '--timeout', '300ms')).code, 124);
+});
+
+test('-f -n N begins with the last N and goes on behind them, nothing twice', async (t) => {
+  const company = await Company.open(t);
+  await company.ask('manager', 'echo:one');
+  const all = (await company.hq('events', '--json')).stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  const follower = new Following(t, company, 'events', '-f', '-n', '4', '--json');
+  await until('the last are there', () => follower.lines.length >= 4);
+  assert.deepEqual(follower.lines.slice(0, 4).map((line) => line.cursor), all.slice(-4).map((line) => line.cursor));
+  await company.ask('manager', 'echo:two');
+  await until('it goes on', () => finished(follower.lines.slice(4)) === 1);
+  assert.equal(await follower.interrupt(), 130);
+  const whole = (await company.hq('events', '--json', '--since', all.at(-5).cursor)).stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line).cursor);
+  assert.deepEqual(follower.lines.map((line) => line.cursor), whole.slice(0, follower.lines.length));
 });
 
 test('the hub is killed again and again under hq events -f: every event once, in order', async (t) => {
