@@ -73,7 +73,7 @@ sample='ask hooks delegation teamwork handoff webhook money models input inbox f
 stories() { # name, program, stories (none: all)
     tap=$work/stories.tap
     # shellcheck disable=SC2046
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=3 --test-reporter=tap --test-reporter-destination="$tap" \
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=4 --test-reporter=tap --test-reporter-destination="$tap" \
         --test-reporter=spec --test-reporter-destination=stdout $(story_files "${3:-}") >"$work/stories.log" 2>&1
     number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
     [ -e "$tap" ] || : >"$tap"
@@ -86,8 +86,8 @@ stories() { # name, program, stories (none: all)
 
 options_of() { # address or thread
     case $1 in
-    address) echo -Dtests=true -Db_sanitize=address,undefined -Db_lundef=false ;;
-    thread) echo -Dtests=true -Db_sanitize=thread -Db_lundef=false ;;
+    address) echo -Dtests=true -Dprobe=true -Db_sanitize=address,undefined -Db_lundef=false ;;
+    thread) echo -Dtests=true -Dprobe=true -Db_sanitize=thread -Db_lundef=false ;;
     esac
 }
 
@@ -144,7 +144,7 @@ sample='ask hooks delegation teamwork handoff webhook money models input inbox f
 stories() { # name, program, stories (none: all)
     tap=$work/stories.tap
     # shellcheck disable=SC2046
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=3 --test-reporter=tap --test-reporter-destination="$tap" \
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=4 --test-reporter=tap --test-reporter-destination="$tap" \
         --test-reporter=spec --test-reporter-destination=stdout $(story_files "${3:-}") >"$work/stories.log" 2>&1
     number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
     [ -e "$tap" ] || : >"$tap"
@@ -184,7 +184,7 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 case ${SAN:-} in
 '')
     case " $* " in *' unit '* | *' fuzz '*) tests=true ;; *) tests=false ;; esac
-    if build build -Dtests=$tests; then
+    if build build -Dtests=$tests -Dprobe=true; then
         [ $# -gt 0 ] || build_ahead
         [ $# -gt 0 ] || set -- rooms stories crash chaos systemd sanitized
         for name; do part "$name"; done
