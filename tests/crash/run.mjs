@@ -90,7 +90,7 @@ async function runAll(scenario, seconds) {
   const recorded = await once(scenario, null);
   const points = order([...new Set(recorded.points)]);
   const isShort = !options.all && !options.only && !Number(options.pairs);
-  let queue = isShort ? shorten(points, scenario.sample) : points.filter((point) => new RegExp(options.only).test(point));
+  let queue = isShort ? [...shorten(points, scenario.sample)] : points.filter((point) => new RegExp(options.only).test(point));
   if (Number(options.pairs)) queue = pairsOf(queue, Number(options.pairs));
   const roles = {};
   for (const point of points) roles[point.split('/')[0]] = (roles[point.split('/')[0]] ?? 0) + 1;
