@@ -24,7 +24,7 @@ need_module() { # pkg-config module, package
 
 # A compiler without the C library's headers is common on small images.
 has_headers() {
-    echo '#include <stdlib.h>' | "${CC:-cc}" -E - >/dev/null 2>&1
+    "${CC:-cc}" -E -include stdlib.h -x c /dev/null >/dev/null 2>&1
 }
 
 need_command "${CC:-cc}" gcc

@@ -161,7 +161,8 @@ static int tell(const struct adding *adding)
 {
     const struct invocation *invocation = adding->invocation;
     const struct config_agent *agent = adding->agent;
-    bool is_up = control_look(adding->config, "supervisor", NULL);
+    bool is_up = control_look(adding->config, "supervisor", NULL) ||
+                 control_look(adding->config, "hub", NULL); /* systemd's has no supervisor */
     const char *next = is_up ? "hq reload" : "hq up -d";
     size_t written = 0;
     for (size_t i = 0; i < adding->files.count; i++)

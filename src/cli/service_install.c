@@ -183,18 +183,21 @@ static int remove_leftovers(struct doing *doing, struct err *err)
     return 0;
 }
 
-static void keep_without_session(struct doing *doing)
+/* Whether what is enabled starts at boot; where it does not, says what an administrator types. */
+static bool keep_without_session(struct doing *doing)
 {
     struct err err;
     const struct invocation *invocation = doing->line.invocation;
     if (doing->line.service.scope != SERVICE_USER || systemd_lingers())
-        return;
+        return true;
     say(doing, "run", "loginctl enable-linger");
-    if (!doing->dry && systemd_linger(&err) < 0)
-        output_note(invocation,
-                    "this user's services end at logout and do not start at boot; an "
-                    "administrator allows them to: sudo loginctl enable-linger %s",
-                    own_name());
+    if (doing->dry || systemd_linger(&err) == 0)
+        return true;
+    output_note(invocation,
+                "until an administrator has typed this, it ends at logout and does not start at "
+                "boot: sudo loginctl enable-linger %s",
+                own_name());
+    return false;
 }
 
 static void say_secrets(const struct service_line *line)
@@ -207,7 +210,7 @@ static void say_secrets(const struct service_line *line)
                     service->missing[i], line->config->secrets, service->missing[i]);
 }
 
-static void say_next(const struct doing *doing)
+static void say_next(const struct doing *doing, bool at_boot)
 {
     const struct service_line *line = &doing->line;
     say_secrets(line);
@@ -220,7 +223,8 @@ static void say_next(const struct doing *doing)
             "systemd",
             line->config->company);
     else
-        output_note(line->invocation, "it starts at boot, and now with: hq -C %s up",
+        output_note(line->invocation, "%s: hq -C %s up",
+                    at_boot ? "it starts at boot, and now with" : "start it now",
                     line->config->dir);
 }
 
@@ -237,8 +241,7 @@ static int install(struct doing *doing, struct err *err)
         call(doing, (const char *const[]){"daemon-reload", NULL}, err) < 0 ||
         call(doing, (const char *const[]){"enable", target, NULL}, err) < 0)
         return COMMAND_FAILED;
-    keep_without_session(doing);
-    say_next(doing);
+    say_next(doing, keep_without_session(doing));
     return COMMAND_OK;
 }
 

@@ -147,7 +147,10 @@ static int check_owner(int fd, const char *path, struct err *err)
         return err_set(err, "secret", "the secret %s is not a file", path);
     if (info.st_uid != geteuid()) {
         err_set(err, "secret", "the secret %s belongs to another user (%u)", path, info.st_uid);
-        err_hint(err, "chown it to the user that runs hq");
+        if (geteuid() == 0)
+            err_hint(err, "root does not act for others: sudo -u '#%u' hq …", info.st_uid);
+        else
+            err_hint(err, "chown it to the user that runs hq");
         return -1;
     }
     if (info.st_mode & 0177) {

@@ -95,6 +95,10 @@ void check_limits(struct doctor *doctor);
 void check_sandbox(struct doctor *doctor);
 void check_user(struct doctor *doctor);
 
+/* Where root looks at a company that another user runs: that user's name, in the arena; else NULL.
+ */
+const char *check_foreign_owner(struct doctor *doctor);
+
 /* Whether units of the company are installed in the scope: *service then has the name that they
  * have. */
 bool check_has_units(struct doctor *doctor, enum service_scope scope, struct service *service);

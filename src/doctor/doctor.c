@@ -152,10 +152,13 @@ int64_t check_time(const json_t *item, const char *key)
 
 /* ---- one after another ---- */
 
-/* The reason for which a check cannot be run, or NULL. */
+/* The reason for which a check cannot be run, or NULL. Root sees another user's company with the
+ * wrong eyes, and what it mended would be root's: only that is told then. */
 static const char *missing_need(struct doctor *doctor, const struct doctor_check *check)
 {
     const char *why = NULL;
+    if (check->run != check_user && check_foreign_owner(doctor))
+        return "root looks at the company of another user";
     if (check->needs == NEEDS_CONFIG && doctor->is_bad)
         return "hq.yaml has errors";
     if (check->needs == NEEDS_HUB && !hub_is_there(doctor, &why))

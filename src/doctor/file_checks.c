@@ -186,6 +186,14 @@ static bool look_for_folder(struct doctor *doctor, const char *path, const char 
     return false;
 }
 
+/* Then the journal takes the logs, and nothing makes their folder. */
+static bool is_service(struct doctor *doctor)
+{
+    struct service service;
+    return check_has_units(doctor, SERVICE_USER, &service) ||
+           check_has_units(doctor, SERVICE_SYSTEM, &service);
+}
+
 void check_folders(struct doctor *doctor)
 {
     const struct config *config = doctor->config;
@@ -196,7 +204,7 @@ void check_folders(struct doctor *doctor)
         return;
     }
     static const char *const below[] = {"", "/run", "/logs"};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < (is_service(doctor) ? 2 : 3); i++)
         wrong += !look_for_folder(
             doctor, arena_printf(doctor->arena, "%s%s", config->state, below[i]), "the folder");
     for (size_t i = 0; i < config->agent_count; i++)

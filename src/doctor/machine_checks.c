@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -200,9 +201,26 @@ void check_sandbox(struct doctor *doctor)
               "see docs/sandbox.md, \"What it needs\"; the other tools work");
 }
 
+/* Whose the secrets are runs the company: hq takes no others. */
+const char *check_foreign_owner(struct doctor *doctor)
+{
+    struct stat info;
+    if (geteuid() != 0 || stat(doctor->config->secrets, &info) < 0 || info.st_uid == 0)
+        return NULL;
+    struct passwd *owner = getpwuid(info.st_uid);
+    return owner ? arena_strdup(doctor->arena, owner->pw_name)
+                 : arena_printf(doctor->arena, "#%u", info.st_uid);
+}
+
 void check_user(struct doctor *doctor)
 {
-    if (geteuid() == 0)
+    const char *owner = check_foreign_owner(doctor);
+    if (owner)
+        found_fix(doctor,
+                  found(doctor, DOCTOR_FAIL, "sandbox/user",
+                        "the company belongs to %s, and this is root", owner),
+                  "sudo -u %s %s doctor", owner, doctor->hq);
+    else if (geteuid() == 0)
         found_fix(doctor,
                   found(doctor, DOCTOR_WARN, "sandbox/user",
                         "hq runs as root: what gets past a wall is root, too"),

@@ -47,7 +47,7 @@ const binds = {
   '/var/lib/systemd/linger': folder('linger'),
   '/var/log/journal': folder('journal'),
 };
-const readOnly = { '/scenario': here };
+const readOnly = { '/scenario': here, '/run/README.md': resolve(here, '../../README.md') };
 for (const path of ['/etc/pam.d', '/etc/security', '/etc/nsswitch.conf', '/etc/alternatives', '/etc/login.defs'])
   if (existsSync(path)) readOnly[path] = path;
 

@@ -379,6 +379,27 @@ async function isReloaded() {
   assert.equal(system.ask('newcomer', 'hello').state, 'done');
 }
 
+// What a stranger types: the README's own lines, then the service that its comment names.
+async function readmeIsTrue() {
+  const part = readFileSync('/run/README.md', 'utf8').split('## A company of your own')[1];
+  const lines = part.split('\n\n')[1].split('\n').map((line) => line.trim());
+  const service = /at boot, too: hq down, then (.*)$/m.exec(part)[1];
+  const script = ['cd', ...lines, 'hq down', service, 'hq service status', 'rm -r state/logs', 'hq doctor -v'].join('\n');
+  const told = run(['bash', '-exc', script], { user: 'keeper' });
+  assert.equal(told.code, 0, told.text.slice(-1400));
+  assert.match(told.stdout, /0 failures, 0 warnings|all is well|^ok +\d+ checks/m, told.stdout.slice(-1400));
+  assert.ok(!/^(warn|fail) /m.test(told.stdout.split('started at boot').at(-1)), told.stdout.slice(-1400));
+  assert.equal(run(['bash', '-ec', 'cd ~/acme; hq service uninstall'], { user: 'keeper' }).code, 0);
+}
+
+// Root's doctor would call everything of the owner's wrong, and tell how to break it.
+async function rootIsToldWhoseItIs() {
+  const told = JSON.parse(run([hq, '-C', system.dir, 'doctor', '--json']).stdout);
+  const bad = told.items.filter((item) => ['warn', 'fail'].includes(item.severity));
+  assert.deepEqual(bad.map((item) => item.id), ['sandbox/user']);
+  assert.match(bad[0].fix, /^sudo -u owner /);
+}
+
 async function isUninstalled() {
   for (const company of [system, user]) {
     const gone = company.hq('service', 'uninstall');
@@ -411,6 +432,8 @@ if (boot === 1) {
   await check('a user\'s company survives the logout', survivesLogout);
   await check('a credential reaches the agents of a user\'s unit', () => credentialsArrive(user));
   await check('exec works in a user\'s unit', () => execWorks(user));
+  await check('root\'s doctor says whose the company is', rootIsToldWhoseItIs);
+  await check('the README\'s lines make a company that systemd keeps', readmeIsTrue);
 } else {
   await check('both companies come up by themselves', isBack);
   await check('reload takes agents in and lets agents go', isReloaded);
