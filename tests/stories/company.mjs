@@ -101,10 +101,11 @@ export function processesOf(dir) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
     try {
       const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      if (!command) continue; // of the kernel, or dead
       const cwd = readlinkSync(`/proc/${entry}/cwd`);
-      if (!isAlive(Number(entry))) continue;
       const guards = command.startsWith(`${binary} guard`) && openFiles(entry).some((path) => path.startsWith(dir));
-      if (guards || command.includes(dir) || cwd === dir || cwd.startsWith(`${dir}/`)) found.push({ pid: Number(entry), command, cwd });
+      const isIts = guards || command.includes(dir) || cwd === dir || cwd.startsWith(`${dir}/`);
+      if (isIts && isAlive(Number(entry))) found.push({ pid: Number(entry), command, cwd });
     } catch {
       // Gone while we looked.
     }
