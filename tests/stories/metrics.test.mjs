@@ -72,6 +72,28 @@ test('the numbers are those of what was done, and counters never fall', async (t
   assert.ok(sum(third, 'hq_hub_start_time_seconds') > sum(second, 'hq_hub_start_time_seconds'));
 });
 
+test('what is paused is counted by its scope, over a hub that dies, until it is resumed', async (t) => {
+  const company = await Company.open(t, { agents: 2 });
+  const task = (await company.hq('ask', 'tech-lead', 'forever', '--no-wait', '--json')).json.task.id;
+  const paused = async () => {
+    const families = await scrape(company);
+    return ['company', 'agent', 'task'].map((scope) => sum(families, 'hq_paused', { scope }));
+  };
+  const held = async (...args) => {
+    assert.equal((await company.hq(...args)).code, 0, args.join(' '));
+    return paused();
+  };
+  assert.deepEqual(await paused(), [0, 0, 0]);
+  assert.deepEqual(await held('pause', 'manager'), [0, 1, 0]);
+  assert.deepEqual(await held('pause', task), [0, 1, 1]);
+  assert.deepEqual(await held('pause'), [1, 1, 1]);
+  await company.reborn('hub', company.kill('hub'));
+  assert.deepEqual(await until('the hub is back', () => paused()), [1, 1, 1]);
+  assert.deepEqual(await held('resume'), [0, 1, 1]);
+  assert.deepEqual(await held('resume', task), [0, 1, 0]);
+  assert.deepEqual(await held('resume', 'manager'), [0, 0, 0]);
+});
+
 test('what a task says never becomes a label, and names of gateways hold, too', async (t) => {
   const company = await Company.open(t);
   await company.ask('manager', 'echo:x', '--model', 'demo/a"b\\c');
@@ -112,6 +134,8 @@ test('the dashboard and the alerts use names that are there', async (t) => {
   if (spawnSync('promtool', ['--version']).status === 0) {
     const checked = spawnSync('promtool', ['check', 'metrics'], { input: families.text, encoding: 'utf8' });
     assert.equal(checked.status, 0, checked.stderr);
+    const rules = spawnSync('promtool', ['check', 'rules', join(repository, 'contrib/prometheus/alerts.yml')], { encoding: 'utf8' });
+    assert.equal(rules.status, 0, rules.stdout + rules.stderr);
   } else {
     t.diagnostic('promtool is not installed: the strict reader alone has looked');
   }
