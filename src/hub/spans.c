@@ -199,14 +199,32 @@ static int put_calls(struct spans *spans, struct arena *arena, const struct task
     return 0;
 }
 
-static void put_task(struct spans *spans, struct arena *arena, const struct task *task)
+static void put_agent(struct span *span, const struct task *task)
 {
     const char *agent = task->agent ? task->agent : "?";
+    span_name(span, KIND_INTERNAL, parent_of(span->arena, task),
+              arena_printf(span->arena, "invoke_agent %s", agent));
+    put_text(span, "gen_ai.operation.name", "invoke_agent");
+    put_text(span, "gen_ai.agent.name", agent);
+}
+
+static void put_run(struct span *span, const struct task *task, const struct run *run)
+{
+    span_name(span, KIND_INTERNAL, parent_of(span->arena, task),
+              arena_printf(span->arena, "workflow %s", run->name ? run->name : "?"));
+    put_text(span, "hq.run", run->id);
+    put_text(span, "hq.workflow", run->name);
+}
+
+/* `run`: whose task it is; NULL: an agent's or the runner's. Why a run failed stands in its row. */
+static void put_task(struct spans *spans, struct arena *arena, const struct task *task,
+                     const struct run *run)
+{
     struct span span = span_open(spans, arena, task->root, task_span(arena, task->id));
-    span_name(&span, KIND_INTERNAL, parent_of(arena, task),
-              arena_printf(arena, "invoke_agent %s", agent));
-    put_text(&span, "gen_ai.operation.name", "invoke_agent");
-    put_text(&span, "gen_ai.agent.name", agent);
+    if (run)
+        put_run(&span, task, run);
+    else
+        put_agent(&span, task);
     put_text(&span, "gen_ai.conversation.id", task->session);
     put_text(&span, "hq.task", task->id);
     put_text(&span, "hq.root", task->root);
@@ -218,9 +236,13 @@ static void put_task(struct spans *spans, struct arena *arena, const struct task
         put_int(&span, "hq.queued_ms", task->started_at - task->created_at);
     put_content(&span, "hq.instruction", task->instruction);
     bool done = str_eq(task->state, TASK_DONE);
-    const char *class = task->failure_class ? task->failure_class : task->state;
+    const char *class = run && run->failure_class ? run->failure_class
+                        : task->failure_class     ? task->failure_class
+                                                  : task->state;
+    const char *message =
+        run && run->failure_message ? run->failure_message : task->failure_message;
     span_close(&span, (struct span_times){task->created_at, task->finished_at}, done ? NULL : class,
-               task->failure_message);
+               message);
 }
 
 /* ---- runs ---- */
@@ -262,6 +284,19 @@ static int put_steps(struct spans *spans, struct arena *arena, const struct task
     return 0;
 }
 
+static int run_ended(struct spans *spans, struct arena *arena, const struct task *task,
+                     struct err *err)
+{
+    char id[RUN_ID_TEXT];
+    struct run run = {.id = id};
+    run_id_of_task(task->id, id);
+    int rc = ledger_get(spans->ledger, &run_record, &run, arena, err);
+    if (rc < 0)
+        return -1;
+    put_task(spans, arena, task, rc == 0 ? &run : NULL);
+    return put_steps(spans, arena, task, err);
+}
+
 /* ---- what ends ---- */
 
 static int task_ended(struct spans *spans, const json_t *body, struct arena *arena, struct err *err)
@@ -270,9 +305,10 @@ static int task_ended(struct spans *spans, const json_t *body, struct arena *are
     int rc = ledger_get(spans->ledger, &task_record, &task, arena, err);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    put_task(spans, arena, &task);
-    return str_eq(task.kind, "flow") ? put_steps(spans, arena, &task, err)
-                                     : put_calls(spans, arena, &task, err);
+    if (str_eq(task.kind, "flow"))
+        return run_ended(spans, arena, &task, err);
+    put_task(spans, arena, &task, NULL);
+    return put_calls(spans, arena, &task, err);
 }
 
 static int effect_ended(struct spans *spans, const json_t *body, struct arena *arena,
