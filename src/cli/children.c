@@ -213,6 +213,10 @@ const struct command command_restart = {
     .group = "RUN",
     .usage = "[AGENT…]",
     .summary = "end agents (or the runner) and start them again",
+    .details =
+        "Without a name all of them, not the hub: it has no turns to lose, and everybody waits\n"
+        "for it. Changed hq.yaml: hq reload restarts the hub, too, where it has to. A new\n"
+        "program for all: hq down && hq up -d.\n",
     .examples = "hq restart auditor webster\n"
                 "hq restart\n",
     .max_args = 1000,
