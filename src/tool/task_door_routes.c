@@ -80,9 +80,10 @@ static bool is_plain(char c)
 static size_t plain_len(const char *text)
 {
     size_t len = 0;
-    while (is_plain(text[len]))
-        len++;
-    return *text == '.' || len > ID_MAX ? 0 : len;
+    for (; is_plain(text[len]); len++)
+        if (text[len] == '.' && (len == 0 || text[len + 1] == '.'))
+            return 0;
+    return len > ID_MAX ? 0 : len;
 }
 
 /* Whether the path (up to its query) is of that pattern; {} stands for one name. */
