@@ -114,7 +114,7 @@ async function panic(company) {
 const restoredOf = (company) => join(company.dir, 'restored');
 
 // Half of one is no company; one that is there is whole.
-async function checkHalf(company, place, whole) {
+async function checkHalf(place, whole) {
   if (existsSync(join(place, 'hq.yaml'))) {
     for (const path of whole) assert.ok(existsSync(join(place, path)), `${path} is restored`);
   } else if (existsSync(place)) {
@@ -132,9 +132,10 @@ async function restore(company, path) {
   const whole = (await run('tar', ['-tf', path])).stdout.split('\n').filter((line) => line && !line.startsWith('hq-backup.'));
   const place = restoredOf(company);
   await insist(company, 'it is restored', async () => {
-    const { code } = await company.hq('backup', 'restore', path, '--to', place, { timeout: 30000 });
-    await checkHalf(company, place, whole);
-    return code === 0 || existsSync(join(place, 'hq.yaml'));
+    const { code, stderr } = await company.hq('backup', 'restore', path, '--to', place, { timeout: 30000 });
+    await checkHalf(place, whole);
+    if (code !== 0 && !existsSync(join(place, 'hq.yaml'))) throw new Error(stderr);
+    return true;
   });
   return whole;
 }
