@@ -333,7 +333,8 @@ static void put_ways(struct page *page)
 void inbox_print_item(const json_t *item, const struct inbox_look *look, struct arena *arena,
                       struct buf *out)
 {
-    struct page page = {item, look, arena, out};
+    struct buf text = {0};
+    struct page page = {item, look, arena, &text};
     put_head(&page);
     put_origin(&page);
     put_who(&page);
@@ -343,4 +344,6 @@ void inbox_print_item(const json_t *item, const struct inbox_look *look, struct 
         put_ways(&page);
     else
         put_end(&page);
+    inbox_put_foreign(out, buf_text(&text), ""); /* whoever wrote which word of it */
+    buf_fini(&text);
 }

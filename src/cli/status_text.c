@@ -148,9 +148,9 @@ static void put_head(struct sheet *sheet, const json_t *census)
     size_t agents = json_array_size(json_object_get(census, "agents"));
     double mb = (double)json_get_int(census, "pss_kb", 0) / 1024;
     time_print_duration(json_get_int(census, "up_ms", 0), up);
-    int len = snprintf(line, sizeof(line), "%s%s", json_get_text(census, "company", "?"), gap);
+    int len = snprintf(line, sizeof(line), "%.80s%s", json_get_text(census, "company", "?"), gap);
     if (!str_eq(state, "running"))
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "%s%s", state, gap);
+        len += snprintf(line + len, sizeof(line) - (size_t)len, "%.40s%s", state, gap);
     if (json_get_int(census, "up_ms", 0) > 0)
         len += snprintf(line + len, sizeof(line) - (size_t)len, "up %s%s", up, gap);
     len += snprintf(line + len, sizeof(line) - (size_t)len, "%zu agent%s%s%.0f MB", agents,
@@ -238,7 +238,7 @@ static void down_text(const struct sheet *sheet, const json_t *agent, char text[
     if (str_eq(json_get_text(agent, "state", ""), "idle") && held_text(agent, text))
         return;
     int len =
-        snprintf(text, ROW_MAX, "%s%s%s", json_get_text(agent, "state", "unknown"),
+        snprintf(text, ROW_MAX, "%.40s%s%s", json_get_text(agent, "state", "unknown"),
                  str_eq(supervised, "held") ? ", held" : "", by_hand ? ", stopped by hand" : "");
     if (restarts && !by_hand)
         len += snprintf(text + len, ROW_MAX - (size_t)len, ", restarted %lld%s", restarts,
