@@ -75,7 +75,8 @@ test('run: the output on standard output, progress beside it; --json is one docu
   const plain = await company.hq('flow', 'run', 'simple', '-i', 'who=you');
   assert.equal(plain.code, 0, plain.stderr);
   assert.deepEqual(plain.json, { said: 'echo you', count: 1, parts: [] });
-  assert.match(plain.stderr, /run r-\w+ of simple\n[^]*hello +manager +works\n[^]*hello +manager +done/);
+  // On a busy machine the step is over before the first look: then it is not seen at work.
+  assert.match(plain.stderr, /run r-\w+ of simple\n([^]*hello +manager +works\n)?[^]*hello +manager +done/);
   assert.ok(!(plain.stdout + plain.stderr).includes('\u001b'));
   const json = await company.hq('flow', 'run', join(company.dir, 'workflows/simple.yaml'), '-i', 'who=you', '--json');
   assert.deepEqual([json.code, json.json.run.state, json.json.run.output.said, json.stderr], [0, 'done', 'echo you', '']);
