@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/entries.h"
@@ -157,6 +158,49 @@ int transcript_sync(const char *path, struct err *err)
     int rc = fdatasync(fd) < 0 ? err_errno(err, "transcript", "cannot sync %s", path) : 0;
     close(fd);
     return rc;
+}
+
+/* The header of this session, or an entry of this turn. */
+static bool is_own_line(const char *line, size_t len, const char *session_id, const char *task)
+{
+    json_t *entry = json_parse(line, len, NULL);
+    bool is_header = str_eq(json_get_text(entry, "type", ""), "session");
+    bool own = is_header ? str_eq(json_get_text(entry, "id", ""), session_id)
+                         : str_eq(json_get_text(entry, "turn", ""), task);
+    json_decref(entry);
+    return own;
+}
+
+static bool is_own(const struct buf *bytes, const char *session_id, const char *task)
+{
+    const char *text = buf_text(bytes);
+    for (size_t at = 0; at < bytes->len;) {
+        const char *end = memchr(text + at, '\n', bytes->len - at);
+        if (!end || !is_own_line(text + at, (size_t)(end - text) - at, session_id, task))
+            return false;
+        at = (size_t)(end - text) + 1;
+    }
+    return true;
+}
+
+int transcript_look(const char *path, const char *session_id, const char *task, struct err *err)
+{
+    struct buf bytes = {0};
+    struct stat st;
+    int result = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
+        return errno == ENOENT ? TRANSCRIPT_ABSENT : TRANSCRIPT_FOREIGN;
+    if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        result = TRANSCRIPT_FOREIGN;
+    else if (fd >= 0 && file_read(fd, SIZE_MAX, &bytes) == 0)
+        result = is_own(&bytes, session_id, task) ? TRANSCRIPT_OWN : TRANSCRIPT_FOREIGN;
+    else
+        err_errno(err, "transcript", "cannot read %s", path);
+    if (fd >= 0)
+        close(fd);
+    buf_fini(&bytes);
+    return result;
 }
 
 /* The start of the newest lines that fit into max_bytes. */

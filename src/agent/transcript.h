@@ -26,6 +26,15 @@ int transcript_project(const struct transcript *transcript, const json_t *items,
 /* fdatasync of the file; 0 also where it does not exist. */
 int transcript_sync(const char *path, struct err *err);
 
+/* Whose the file is: may it go when `task`, the only turn of its session, has gone? */
+enum transcript_owner {
+    TRANSCRIPT_OWN,     /* a header and entries of that turn, nothing else */
+    TRANSCRIPT_ABSENT,  /* there is none */
+    TRANSCRIPT_FOREIGN, /* somebody else put it there, or added to it */
+};
+/* One of those, or -1 with *err where it cannot be read. */
+int transcript_look(const char *path, const char *session_id, const char *task, struct err *err);
+
 /* Appends the conversation that the file holds to an array of model messages, newest `max_bytes` of
  * it, starting at a user message. A file that is not there is an empty conversation. */
 int transcript_read(const char *path, size_t max_bytes, json_t *messages, struct err *err);

@@ -94,6 +94,7 @@ enum {
     LIMIT_AUTH_WINDOW_MS = 60000,
     LIMIT_AUTH_ADDRESSES = 2048,
     LIMIT_TREE = 10000,                  /* tasks of one request: the most that limits.tasks allows */
+    LIMIT_RETIRED_PAGE = 64,             /* transcripts removed at once: some ms of the hub's commits */
     LIMIT_LIST = 1000,                   /* rows in one answer; a cursor gets the rest */
     LIMIT_ROUTE_TEXT = 8192,             /* bytes of a text whose words choose an agent */
     LIMIT_CHAIN_TASKS = 300,             /* waiting tasks that status follows: each is some reads */

@@ -21,6 +21,7 @@
 #include "gateway/gateway.h"
 #include "gateway/hooks.h"
 #include "gateway/program_links.h"
+#include "gateway/retired.h"
 #include "gateway/shared_files.h"
 #include "model/model.h"
 #include "net/auth_throttle.h"
@@ -37,6 +38,7 @@ struct gateway {
     struct fetch *fetch;
     struct hooks hooks;
     struct worker *worker;
+    struct retired *retired;
     struct http_server *server;
     char nonce[33];
 };
@@ -249,7 +251,16 @@ fail:
 
 int gateway_start(struct gateway *gateway, struct err *err)
 {
-    return worker_start(gateway->worker, err);
+    const struct agent_runtime *runtime = &gateway->runtime;
+    if (worker_start(gateway->worker, err) < 0)
+        return -1;
+    gateway->retired = retired_open(&(struct retired_config){
+        .hub = runtime->hub,
+        .projector = runtime->projector,
+        .agent = runtime->agent->id,
+        .keep_ms = runtime->config->retention_ms,
+    });
+    return 0;
 }
 
 struct worker *gateway_worker(struct gateway *gateway)
@@ -271,6 +282,7 @@ void gateway_close(struct gateway *gateway)
 {
     if (gateway->server)
         http_server_close(gateway->server, 2000);
+    retired_close(gateway->retired);
     worker_close(gateway->worker);
     models_close(gateway->runtime.models);
     projector_close(gateway->runtime.projector);

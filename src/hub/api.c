@@ -28,6 +28,8 @@ const struct http_route hub_routes[] = {
     {"GET", "/v1/usage", api_usage},
     {"GET", "/v1/sessions", api_sessions},
     {"GET", "/v1/sessions/{agent}/history", api_history},
+    {"GET", "/v1/sessions/{agent}/retired", api_retired},
+    {"POST", "/v1/sessions/{agent}/retired", api_retired_gone},
     {"GET", "/v1/events", api_events},
     {"GET", "/v1/feed", api_feed},
     {"PUT", "/v1/blobs", api_blob_put},

@@ -191,6 +191,8 @@ enum http_verdict api_task_get(void *, struct http_request *, struct http_respon
 enum http_verdict api_task_cancel(void *, struct http_request *, struct http_response *);
 enum http_verdict api_task_retry(void *, struct http_request *, struct http_response *);
 enum http_verdict api_sessions(void *, struct http_request *, struct http_response *);
+enum http_verdict api_retired(void *, struct http_request *, struct http_response *);
+enum http_verdict api_retired_gone(void *, struct http_request *, struct http_response *);
 enum http_verdict api_history(void *, struct http_request *, struct http_response *);
 enum http_verdict api_events(void *, struct http_request *, struct http_response *);
 enum http_verdict api_feed(void *, struct http_request *, struct http_response *);

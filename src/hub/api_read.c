@@ -32,6 +32,16 @@ static const char *readable_agent(struct hub *hub, struct http_request *request,
     return NULL;
 }
 
+/* Those that only wait for their transcripts to go are shown to nobody. */
+static size_t without_retired(struct session *sessions, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!sessions[i].retired_at)
+            sessions[kept++] = sessions[i];
+    return kept;
+}
+
 enum http_verdict api_sessions(void *ctx, struct http_request *request,
                                struct http_response *response)
 {
@@ -46,6 +56,7 @@ enum http_verdict api_sessions(void *ctx, struct http_request *request,
     if (ledger_query(hub->ledger, LIST_SESSIONS, agent, NULL, 0, limit, &request->arena, &rows,
                      &count, &err) < 0)
         return api_unavailable(request, response, &err);
+    count = without_retired(rows, count);
     return http_json(request, response, 200, api_items(&session_record, rows, count));
 }
 

@@ -31,6 +31,13 @@ bool task_has_lane(const struct task *task)
     return !str_eq(task->agent, FLOW_AGENT) && !str_eq(task->agent, RUNNER_AGENT);
 }
 
+bool task_has_own_session(const struct task *task)
+{
+    size_t key = strlen(task->session), id = strlen(task->id);
+    return task_has_lane(task) && key > id && task->session[key - id - 1] == ':' &&
+           str_eq(task->session + key - id, task->id);
+}
+
 int lane_enter(struct tx *tx, struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
@@ -46,6 +53,7 @@ int lane_enter(struct tx *tx, struct task *task)
     task->blocked = session.open_task != NULL;
     if (!task->blocked)
         session.open_task = task->id;
+    session.retired_at = 0; /* somebody has come back to it: it stays */
     session.updated_at = tx->now;
     return tx_put(tx, &session_record, &session);
 }

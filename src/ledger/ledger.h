@@ -433,6 +433,7 @@ enum ledger_list {
     LIST_EFFECTS,          /* a = task id */
     LIST_EFFECTS_BY_STATE, /* a = state, b = destination; by ready_at, cursor = go on above */
     LIST_SESSIONS,         /* a = agent; newest first */
+    LIST_SESSIONS_RETIRED, /* a = agent: those that wait for their transcripts to go; oldest first */
     LIST_AGENTS,
     LIST_USAGE,            /* a = first day, b = last day (NULL: no bound); by day, agent, model */
     LIST_RUNS,             /* newest first; a = name, b = state; cursor = created_at to go on below */
@@ -541,6 +542,12 @@ struct ledger_retired {
 };
 int ledger_retire(struct ledger *ledger, const struct ledger_retention *how,
                   struct ledger_retired *done, struct err *err);
+
+/* The agent has removed the transcripts of these of its sessions, keys of LIST_SESSIONS_RETIRED:
+ * they leave the ledger, but for those that somebody has come back to. At most LIMIT_RETIRED_PAGE of
+ * them. *gone: how many. A repeat does no harm. 0, or -1 with *err. */
+int ledger_forget_sessions(struct ledger *ledger, const char *agent, const char *const *keys,
+                           size_t count, int64_t *gone, struct err *err);
 
 /* Takes away blobs that no row names and that were put more than a day ago. Reads everything, a page
  * at a time. *removed: how many. One caller only, and not while ledger_retire() works. */

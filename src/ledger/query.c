@@ -344,6 +344,14 @@ static struct scan scan_sessions(const char *agent)
     return scan;
 }
 
+static struct scan scan_retired(const char *agent)
+{
+    struct scan scan = scan_of(&session_record, "session_retired", agent);
+    scan.has_low = true;
+    scan.low = value_int(1);
+    return scan;
+}
+
 /* What the lists of tasks and of what belongs to them ask for; record NULL: it is none of them. */
 static struct scan scan_work(struct arena *arena, enum ledger_list list, const char *a,
                              const char *b, int64_t cursor)
@@ -371,6 +379,8 @@ static struct scan scan_work(struct arena *arena, enum ledger_list list, const c
         return scan_effects(a, b, cursor);
     case LIST_SESSIONS:
         return scan_sessions(a);
+    case LIST_SESSIONS_RETIRED:
+        return scan_retired(a);
     case LIST_AGENTS:
         return scan_of(&agent_record, NULL, NULL);
     case LIST_USAGE:

@@ -19,6 +19,7 @@ enum {
     PAGE = RETIRE_PAGE,
     WRITE_AT = 4 << 20, /* bytes of lines kept in memory */
     ROOTS_AT_ONCE = 16, /* looked at for one sync of the archive */
+    UNWRITTEN_MS = 600000, /* so late nobody writes a transcript any more */
 };
 
 struct retiring {
@@ -157,13 +158,17 @@ static int put_parts(struct retiring *r, enum retire_owner kind, const char *own
     return rc;
 }
 
-/* A turn that is in no transcript yet would be lost to its agent. */
+/* A turn that is in no transcript yet would be lost to its agent. In a session of its own it may
+ * never get there (cancelled before it began; a death before it was written), and nobody is to read
+ * it there: it does not hold its request back for ever. */
 static int look_at_session(struct retiring *r, const struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
     int rc =
         task_has_lane(task) ? retire_read_row(&r->walk, &session_record, &session) : LEDGER_NONE;
-    r->walk.stop |= rc == 0 && session.projected < task->finish_no;
+    bool may_come = !task_has_own_session(task) ||
+                    ledger_now(r->ledger) - task->finished_at < UNWRITTEN_MS;
+    r->walk.stop |= rc == 0 && may_come && session.projected < task->finish_no;
     return rc < 0 ? -1 : 0;
 }
 

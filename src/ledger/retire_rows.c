@@ -130,18 +130,20 @@ static int del_budget(struct cutting *cut, const char *owner)
     return rc;
 }
 
-/* A session that never had another task goes with it; one that people come back to stays. */
-static int del_session(struct cutting *cut, const struct task *task)
+/* A session that was made for this task alone, and in which nobody said more, goes with it: its
+ * agent takes the transcript away and says so. Any other is there to be come back to. */
+static int mark_session(struct cutting *cut, const struct task *task)
 {
     struct session session = {.agent = task->agent, .key = task->session};
-    if (!task_has_lane(task))
+    if (!task_has_own_session(task))
         return 0;
     int rc = tx_get(cut->tx, &session_record, &session);
     if (rc == LEDGER_NONE)
         return 0;
-    if (rc || session.open_task || session.finished != 1 || str_eq(session.key, "main"))
+    if (rc || session.open_task || session.finished != 1)
         return rc;
-    return tx_del(cut->tx, &session_record, &session);
+    session.retired_at = cut->tx->now;
+    return tx_put(cut->tx, &session_record, &session);
 }
 
 /* The task itself is the last of its rows: whoever finds it knows that others may be there. */
@@ -155,7 +157,7 @@ static int del_task(struct cutting *cut, const struct task *task)
     if (rc || cut->left == 0)
         return rc;
     cut->left--;
-    rc = del_session(cut, task);
+    rc = mark_session(cut, task);
     if (rc == 0)
         rc = del_budget(cut, task->id);
     return rc ? rc : tx_del(cut->tx, &task_record, task);

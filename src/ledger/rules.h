@@ -74,6 +74,8 @@ int task_cancel_tree(struct tx *tx, struct task *task, const char *reason);
 
 /* Runs and commands of workflows stand in no session: nobody talks to them. */
 bool task_has_lane(const struct task *task);
+/* Its session was made for it alone: "<kind>:<its id>". */
+bool task_has_own_session(const struct task *task);
 
 /* Lanes, of tasks that have one. enter: the session of a new task; sets blocked. leave: hands the lane on. */
 int lane_enter(struct tx *tx, struct task *task);

@@ -44,6 +44,7 @@ static const struct schema_index effect_indexes[] = {
 
 static const struct schema_index session_indexes[] = {
     {"session_updated", {"agent", "updated_at"}, false, NULL},
+    {"session_retired", {"agent", "retired_at"}, false, "\"retired_at\">0"},
 };
 
 static const struct schema_index inbox_indexes[] = {

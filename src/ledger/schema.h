@@ -11,7 +11,7 @@
 #include "wire/record.h"
 
 enum {
-    SCHEMA_VERSION = 4, /* goes up with every change of a table; see store_sqlite_schema.c */
+    SCHEMA_VERSION = 5, /* goes up with every change of a table; see store_sqlite_schema.c */
     SCHEMA_COLUMNS = 6, /* columns of one index, at most */
     SCHEMA_ORDER = 12,  /* those and the primary key behind them */
 };

@@ -135,6 +135,9 @@ static const struct schema_step schema_steps[] = {
      "CREATE TABLE pause(id TEXT NOT NULL,\"by\" TEXT,reason TEXT,"
      "panic INTEGER NOT NULL DEFAULT 0,at INTEGER NOT NULL DEFAULT 0,"
      "lifted INTEGER NOT NULL DEFAULT 0,PRIMARY KEY(id)) STRICT, WITHOUT ROWID"},
+    {5, /* sessions whose transcripts are to go */
+     "ALTER TABLE session ADD COLUMN retired_at INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX session_retired ON session(agent,retired_at,\"key\") WHERE retired_at>0"},
 };
 
 static const char blob_table[] =

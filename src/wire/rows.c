@@ -93,6 +93,7 @@ static const struct field session_fields[] = {
     INT(session, finished),
     TIME(session, created_at),
     TIME(session, updated_at),
+    TIME(session, retired_at),
 };
 RECORD(session, 2);
 

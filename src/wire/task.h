@@ -98,6 +98,7 @@ struct session {
     int64_t projected;     /* all its tasks finished up to this finish number are in the transcript */
     int64_t finished;      /* how many of its tasks have ended (the newest finish number) */
     int64_t created_at, updated_at;
+    int64_t retired_at; /* its one task has left the ledger: it goes once its transcript is gone */
 };
 extern const struct record session_record;
 

@@ -324,6 +324,97 @@ static void project_all(struct ledger_case *c, const char *agent)
     }
 }
 
+/* ---- sessions and their transcripts ---- */
+
+static size_t retired_sessions(struct ledger_case *c, struct session **list)
+{
+    void *rows;
+    size_t count;
+    assert_int_equal(ledger_query(c->ledger, LIST_SESSIONS_RETIRED, "ada", NULL, 0, 100, &c->arena,
+                                  &rows, &count, &c->err),
+                     0);
+    *list = rows;
+    return count;
+}
+
+static bool has_session(struct ledger_case *c, const char *key)
+{
+    struct session session = {.agent = "ada", .key = key};
+    return ledger_get(c->ledger, &session_record, &session, &c->arena, &c->err) == 0;
+}
+
+static int64_t forget(struct ledger_case *c, const char *key)
+{
+    int64_t gone;
+    assert_int_equal(ledger_forget_sessions(c->ledger, "ada", &key, 1, &gone, &c->err), 0);
+    return gone;
+}
+
+static void only_a_session_of_one_task_waits_for_its_transcript(void **state)
+{
+    struct ledger_case *c = *state;
+    struct session *list;
+    case_register(c, "ada", "n1");
+    done_request(c, "t-1", "hook:t-1");
+    done_request(c, "t-2", "hook:t-2");
+    done_request(c, "t-3", "hook:t-2"); /* somebody said more there */
+    done_request(c, "t-4", "main");
+    done_request(c, "t-5", "project");
+    done_request(c, "t-6", "hook:t-66"); /* named so, by whoever */
+    assert_int_equal(forget(c, "hook:t-1"), 0); /* its task is there */
+    case_pass(c, INT64_C(100) * DAY);
+    assert_int_equal(retire(c), 6);
+    case_assert_clean(c);
+    case_restart(c);
+    assert_int_equal(retired_sessions(c, &list), 1);
+    assert_string_equal(list[0].key, "hook:t-1");
+    assert_true(has_session(c, "project") && has_session(c, "main") && has_session(c, "hook:t-66"));
+    assert_int_equal(forget(c, "hook:t-2") + forget(c, "main") + forget(c, "project"), 0);
+    assert_int_equal(forget(c, "hook:t-1"), 1);
+    assert_int_equal(forget(c, "hook:t-1"), 0);
+    assert_false(has_session(c, "hook:t-1"));
+    assert_true(has_session(c, "hook:t-2"));
+    case_assert_clean(c);
+}
+
+static void a_session_that_is_come_back_to_stays(void **state)
+{
+    struct ledger_case *c = *state;
+    struct session *list;
+    case_register(c, "ada", "n1");
+    done_request(c, "t-1", "hook:t-1");
+    case_pass(c, INT64_C(100) * DAY);
+    assert_int_equal(retire(c), 1);
+    assert_int_equal(retired_sessions(c, &list), 1);
+    case_submit(c, "t-2", "ada", "hook:t-1");
+    assert_int_equal(retired_sessions(c, &list), 0);
+    assert_int_equal(forget(c, "hook:t-1"), 0); /* who asked before hears of it too late */
+    int64_t fence = case_claim_id(c, "ada", "n1", "t-2");
+    assert_int_equal(case_finish(c, "t-2", fence, "\"x\""), LEDGER_OK);
+    assert_int_equal(forget(c, "hook:t-1"), 0);
+    assert_int_equal(case_task(c, "t-2")->finish_no, 2);
+    project(c, "ada", "hook:t-1", 2);
+    case_pass(c, INT64_C(100) * DAY);
+    assert_int_equal(retire(c), 1);
+    assert_int_equal(retired_sessions(c, &list), 0);
+    assert_true(has_session(c, "hook:t-1"));
+    case_assert_clean(c);
+}
+
+/* What nobody will ever write into a transcript holds nothing back. */
+static void a_turn_that_never_began_goes(void **state)
+{
+    struct ledger_case *c = *state;
+    struct session *list;
+    case_register(c, "ada", "n1");
+    case_submit(c, "t-1", "ada", "hook:t-1");
+    assert_int_equal(case_cancel(c, "t-1"), LEDGER_OK);
+    case_pass(c, INT64_C(100) * DAY);
+    assert_int_equal(retire(c), 1);
+    assert_int_equal(retired_sessions(c, &list), 1);
+    case_assert_clean(c);
+}
+
 /* More rows than one transaction takes away. */
 static void make_large(struct ledger_case *c)
 {
@@ -433,6 +524,9 @@ int main(void)
         CASE(old_ends_of_the_companys_streams_are_cut),
         CASE(an_event_that_was_only_removed_is_missed),
         CASE(blobs_go_when_nobody_names_them),
+        CASE(only_a_session_of_one_task_waits_for_its_transcript),
+        CASE(a_session_that_is_come_back_to_stays),
+        CASE(a_turn_that_never_began_goes),
         CASE_SQLITE(a_death_at_any_commit_loses_nothing),
         CASE(many_requests_go),
     };
