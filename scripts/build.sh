@@ -14,7 +14,8 @@ configure() {
         rm -rf "$folder"
         meson setup "$folder" "$@" || { rm -rf "$folder"; return 1; }
     elif [ $# -gt 0 ]; then
-        meson configure "$folder" "$@"
+        # Not `meson configure`: it knows no option that a pull has brought since the folder was made.
+        meson setup --reconfigure "$folder" "$@" || return 1
     fi
     echo "$*" >"$folder/.options"
 }
