@@ -43,7 +43,7 @@ enum {
     LIMIT_MODEL_ANSWER = 8 << 20,        /* a provider that never stops */
     LIMIT_MODEL_STREAM = 128 << 20,      /* its events on the wire: 300 bytes and more per token */
     LIMIT_REGEX = 1000,                  /* bytes of a script's pattern; regcomp recurses */
-    LIMIT_REGEX_REPEATS = 10000,         /* product of its {n}: ((a{255}){255}){255} takes GBs */
+    LIMIT_REGEX_REPEATS = 1000,          /* product of its {n}; ((a{,255}){,3}){8,} takes 40 s */
     LIMIT_REGEX_CODE = 4000,             /* of a schema's pattern: each may be visited per character */
     LIMIT_SCHEMA = 65536,                /* bytes of a result schema; a model writes some hundred */
     LIMIT_SCHEMA_WORK = 8000000,         /* looks of one check: half a second; a list of two million

@@ -120,7 +120,7 @@ static void compile_regex(struct reader *reader, struct at at, const char *key,
     }
     const char *inner = arena_memdup(reader->arena, pattern->text + 1, len - 2);
     if (is_too_large(inner)) {
-        complain(reader, at, key, "a smaller expression (1000 bytes, 10000 repetitions in all)");
+        complain(reader, at, key, "a smaller expression (1000 bytes, 1000 repetitions in all)");
         return;
     }
     int rc = regcomp(&pattern->regex, inner, flags);
