@@ -76,14 +76,20 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
+    char brief[256]; /* most texts are: they are formatted once */
     va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    if (len < 0)
-        return arena_strdup(arena, "");
+    int len = vsnprintf(brief, sizeof(brief), format, args);
+    if (len < 0) {
+        len = 0;
+        brief[0] = '\0';
+    }
     char *text = arena_alloc(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, args);
+    if ((size_t)len < sizeof(brief))
+        memcpy(text, brief, (size_t)len + 1);
+    else
+        vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
     return text;
 }
 

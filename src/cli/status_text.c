@@ -93,7 +93,9 @@ static void put_halt(struct sheet *sheet, const char *text, const char *command)
     if (sheet->look->color)
         buf_puts(sheet->out, "\033[31m");
     put_cell(sheet, text, room);
-    buf_printf(sheet->out, " %s%s", more, sheet->look->color ? "\033[0m" : "");
+    buf_putc(sheet->out, ' ');
+    put_cell(sheet, more, cell_width(more));
+    buf_puts(sheet->out, sheet->look->color ? "\033[0m" : "");
     cell_end_line(sheet->out);
 }
 
@@ -262,8 +264,10 @@ static void put_down_row(struct sheet *sheet, const json_t *agent)
     int tail = *more ? cell_width(more) + 2 : 0;
     bool fits = room - tail >= 20;
     put_cell(sheet, text, fits ? room - tail : room);
-    if (fits && *more)
-        buf_printf(sheet->out, "  %s", more);
+    if (fits && *more) {
+        buf_puts(sheet->out, "  ");
+        put_cell(sheet, more, cell_width(more));
+    }
 }
 
 static void put_work(struct sheet *sheet, const json_t *agent)
