@@ -12,7 +12,7 @@
 #include "cli/status_chains.h"
 #include "cli/status_text.h"
 
-enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20 };
+enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20, AGE_COLUMNS = 8 };
 
 struct sheet {
     const struct status_look *look;
@@ -287,7 +287,8 @@ static void put_work(struct sheet *sheet, const json_t *agent)
              json_get_text(what, "title", ""));
     put_cell(sheet, task, sheet->task_columns);
     time_print_duration(json_get_int(what, "age_ms", 0), age);
-    buf_printf(sheet->out, " %s", age);
+    buf_putc(sheet->out, ' ');
+    put_cell(sheet, age, AGE_COLUMNS);
 }
 
 static void put_row(struct sheet *sheet, const json_t *agent)
@@ -320,7 +321,7 @@ static void measure(struct sheet *sheet, const json_t *agents)
         states = cell_width(text) > states ? cell_width(text) : states;
     }
     sheet->name_columns = names < NAME_COLUMNS_MAX ? names : NAME_COLUMNS_MAX;
-    int room = sheet->look->columns - 2 - sheet->name_columns - 1 - 8 - 2;
+    int room = sheet->look->columns - 2 - sheet->name_columns - 1 - AGE_COLUMNS - 2;
     int most = room / 2 + 1;
     sheet->state_columns = states < most ? states : most;
     room -= sheet->state_columns;
