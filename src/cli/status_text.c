@@ -12,7 +12,7 @@
 #include "cli/status_chains.h"
 #include "cli/status_text.h"
 
-enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20, AGE_COLUMNS = 8 };
+enum { ROW_MAX = 1024, NAME_COLUMNS_MAX = 20, AGE_COLUMNS = 7 };
 
 struct sheet {
     const struct status_look *look;
@@ -321,7 +321,7 @@ static void measure(struct sheet *sheet, const json_t *agents)
         states = cell_width(text) > states ? cell_width(text) : states;
     }
     sheet->name_columns = names < NAME_COLUMNS_MAX ? names : NAME_COLUMNS_MAX;
-    int room = sheet->look->columns - 2 - sheet->name_columns - 1 - AGE_COLUMNS - 2;
+    int room = sheet->look->columns - 2 - sheet->name_columns - AGE_COLUMNS - 4;
     int most = room / 2 + 1;
     sheet->state_columns = states < most ? states : most;
     room -= sheet->state_columns;
