@@ -88,7 +88,7 @@ static void put_budget(const json_t *usd, const char *gap, char *line, size_t si
 static void put_halt(struct sheet *sheet, const char *text, const char *command)
 {
     char more[192];
-    snprintf(more, sizeof(more), "%s %.160s", sheet->look->utf8 ? "→" : "->", command);
+    snprintf(more, sizeof(more), "%s %.60s", sheet->look->utf8 ? "→" : "->", command);
     int room = sheet->look->columns - cell_width(more) - 1;
     if (sheet->look->color)
         buf_puts(sheet->out, "\033[31m");

@@ -30,7 +30,7 @@ const flow = async (company, name, ...args) => {
 // Starts, waits for the gate and gives its item.
 async function toGate(company, name, ...args) {
   const { stdout, code, stderr } = await company.hq('flow', 'run', name, '--no-wait', ...args);
-  assert.equal(code, 0, stderr);
+  assert.ok([0, 6].includes(code), stderr); // 6: it is at its gate already
   const id = stdout.trim();
   const gate = await until('the gate', async () => {
     const { json } = await company.api('GET', `/v1/runs/${id}?wait_ms=1000`);
