@@ -107,63 +107,6 @@ sanitized() { # address or thread, stories
     stories "stories${2:+ ($2)}, $1 sanitizer" "build-$1/hq" "${2:-}"
 }
 
-part() { # name, command
-    name=$1
-    shift
-    "$@" >"$work/script.log" 2>&1
-    code=$?
-    cat "$work/script.log"
-    last=$(tail -n 1 "$work/script.log")
-    numbers=$(echo "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p')
-    # shellcheck disable=SC2086
-    set -- $numbers
-    failed=${2:-1}
-    [ "$code" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
-    count "$name" "${1:-0}" "$failed" "${3:-0}"
-}
-
-meson_part() { # name, folder, suite options
-    name=$1 folder=$2
-    shift 2
-    log=$folder/meson-logs/part.json
-    rm -f "$log"
-    meson test -C "$folder" --no-rebuild --logbase part "$@" >"$work/meson.log" 2>&1
-    [ -s "$log" ] || cat "$work/meson.log"
-    script_part "$name" node tests/tally.mjs "$log"
-}
-
-story_files() {
-    [ -z "$1" ] && echo tests/stories/*.test.mjs
-    for story in $1; do echo "tests/stories/$story.test.mjs"; done
-}
-
-# What `make test` plays under a sanitizer too, for the sake of its ten minutes: one story of each room's
-# memory. SAN=address make test plays them all.
-sample='ask hooks delegation teamwork handoff webhook money models input inbox flow-run'
-
-stories() { # name, program, stories (none: all)
-    tap=$work/stories.tap
-    # shellcheck disable=SC2046
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=4 --test-reporter=tap --test-reporter-destination="$tap" \
-        --test-reporter=spec --test-reporter-destination=stdout $(story_files "${3:-}") >"$work/stories.log" 2>&1
-    number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
-    [ -e "$tap" ] || : >"$tap"
-    passed=$(number pass)
-    failed=$(($(number fail) + $(number cancelled)))
-    [ $((passed + failed)) -eq 0 ] && failed=1
-    [ "$failed" -gt 0 ] && sed -n '/failing tests/,$p' "$work/stories.log" | head -n 400
-    count "$1" "$passed" "$failed" "$(number skipped)"
-}
-
-sanitized() { # address or thread, stories
-    options='-Db_sanitize=address,undefined -Db_lundef=false'
-    [ "$1" = thread ] && options='-Db_sanitize=thread -Db_lundef=false'
-    # shellcheck disable=SC2086
-    build "build-$1" $options || return
-    meson_part "unit and fuzz, $1 sanitizer" "build-$1"
-    stories "stories${2:+ ($2)}, $1 sanitizer" "build-$1/hq" "${2:-}"
-}
-
 part() {
     case $1 in
     unit) meson_part unit build --no-suite fuzz ;;
