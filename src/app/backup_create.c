@@ -14,7 +14,7 @@
 #include "cli/operator.h"
 #include "cli/output.h"
 #include "config/config.h"
-#include "sys/lock.h"
+#include "supervise/control.h"
 
 enum { COPY_MS = 6 * 3600 * 1000 /* of the largest ledger on the slowest disk */ };
 
@@ -39,15 +39,6 @@ static int copy_by_hub(void *ctx, const char *name, struct arena *arena,
     if (outcome == HUB_CANCELLED)
         return err_set(err, "interrupted", "interrupted; nothing was written");
     return outcome == HUB_OK ? 0 : -1;
-}
-
-/* A hub that is down while its supervisor lives is about to come back. */
-static bool is_running(const struct config *config, struct arena *arena)
-{
-    struct err err;
-    const char *run = arena_printf(arena, "%s/run", config->state);
-    return lock_look(run, "hub", NULL, &err) == LOCK_HELD ||
-           lock_look(run, "supervisor", NULL, &err) == LOCK_HELD;
 }
 
 static json_t *left_out_of(const struct backup_result *result)
@@ -147,7 +138,7 @@ static int create_run(const struct invocation *invocation)
                        : backup_default_path(config, invocation->arena),
     };
     int code = COMMAND_OK;
-    if (!invocation_has(invocation, "dry-run") && is_running(config, invocation->arena)) {
+    if (!invocation_has(invocation, "dry-run") && control_is_up(config)) {
         code = operator_open(invocation, &line);
         job.copy = copy_by_hub;
         job.ctx = &line;

@@ -161,9 +161,7 @@ static int tell(const struct adding *adding)
 {
     const struct invocation *invocation = adding->invocation;
     const struct config_agent *agent = adding->agent;
-    bool is_up = control_look(adding->config, "supervisor", NULL) ||
-                 control_look(adding->config, "hub", NULL); /* systemd's has no supervisor */
-    const char *next = is_up ? "hq reload" : "hq up -d";
+    const char *next = control_is_up(adding->config) ? "hq reload" : "hq up -d";
     size_t written = 0;
     for (size_t i = 0; i < adding->files.count; i++)
         written += adding->files.items[i].state == COMPANY_FILE_NEW;

@@ -227,8 +227,7 @@ static int rm_run(const struct invocation *invocation)
                               .config = config,
                               .agent = config_agent(config, invocation->args[0]),
                               .edit = {.lock = -1},
-                              .is_up = control_look(config, "supervisor", NULL) ||
-                                       control_look(config, "hub", NULL)};
+                              .is_up = control_is_up(config)};
     int code;
     if (removal.agent) {
         code = remove_agent(&removal);

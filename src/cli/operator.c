@@ -12,7 +12,7 @@
 #include "config/config.h"
 #include "config/secret.h"
 #include "net/fetch.h"
-#include "sys/lock.h"
+#include "supervise/control.h"
 
 enum { PATIENCE_MS = 10000 /* a hub that restarts is back long before */ };
 
@@ -22,15 +22,6 @@ static int not_running(struct operator_line *line)
     err_set(&err, "not_running", "%s is not running", line->config->company);
     err_hint(&err, "start it: hq -C %s up -d", line->config->dir);
     return output_fail(line->invocation, COMMAND_NOT_RUNNING, &err);
-}
-
-/* A hub that is down while its supervisor lives is about to come back. */
-static bool is_anybody_there(const struct config *config, struct arena *arena)
-{
-    struct err err;
-    const char *run = arena_printf(arena, "%s/run", config->state);
-    return lock_look(run, "hub", NULL, &err) == LOCK_HELD ||
-           lock_look(run, "supervisor", NULL, &err) == LOCK_HELD;
 }
 
 /* The channel of the task inside whose exec we run. */
@@ -78,7 +69,7 @@ int operator_open(const struct invocation *invocation, struct operator_line *lin
     if (!line->config)
         return COMMAND_USAGE;
     int code = COMMAND_OK;
-    if (!is_anybody_there(line->config, invocation->arena)) {
+    if (!control_is_up(line->config)) {
         code = not_running(line);
         goto fail;
     }

@@ -23,8 +23,7 @@ struct doctor_hub {
 
 bool company_lives(struct doctor *doctor)
 {
-    return control_look(doctor->config, "supervisor", NULL) ||
-           control_look(doctor->config, "hub", NULL) ||
+    return control_is_up(doctor->config) ||
            control_workers(doctor->config, doctor->arena)[0] != NULL;
 }
 

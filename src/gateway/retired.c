@@ -1,6 +1,5 @@
 /* A page at a time: ask which, hold them, ask again, remove, tell the hub. The hub's rows are what
  * is left to do: a death in between leaves them there, and removing twice does no harm. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -8,6 +7,7 @@
 
 #include "agent/projector.h"
 #include "base/arena.h"
+#include "base/background.h"
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -15,8 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
-#include "base/time.h"
 #include "client/hub_client.h"
 #include "gateway/retired.h"
 #include "net/fetch.h"
@@ -33,24 +31,9 @@ enum {
 
 struct retired {
     struct retired_config config;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
+    struct background thread;
     struct fetch_cancel *cancel; /* ends a call that waits for the hub */
-    bool started, ending;
 };
-
-/* False: it is to end. */
-static bool wait_for(struct retired *retired, int64_t ms)
-{
-    int64_t until = time_boot_ms() + ms;
-    pthread_mutex_lock(&retired->mutex);
-    while (!retired->ending && time_boot_ms() < until)
-        thread_cond_wait(&retired->cond, &retired->mutex, until - time_boot_ms());
-    bool goes_on = !retired->ending;
-    pthread_mutex_unlock(&retired->mutex);
-    return goes_on;
-}
 
 /* The oldest of what is to go; a new reference, NULL with *err. */
 static json_t *ask(struct retired *retired, const json_t *gone, struct err *err)
@@ -144,8 +127,8 @@ static void look(struct retired *retired)
     do {
         rc = remove_page(retired, &gone, &err);
         all += gone;
-    } while (rc == 0 && gone > 0 && wait_for(retired, PAUSE_MS));
-    if (rc < 0 && wait_for(retired, 0))
+    } while (rc == 0 && gone > 0 && background_sleep(&retired->thread, PAUSE_MS));
+    if (rc < 0 && background_sleep(&retired->thread, 0))
         log_warn("transcripts of archived tasks stay for now: %s", err.message);
     if (all)
         log_info("%zu transcripts of archived tasks were removed", all);
@@ -157,8 +140,8 @@ static void *retired_loop(void *arg)
     int64_t every = retired->config.keep_ms / LOOKS_PER_TERM;
     every = every < LEAST_MS ? LEAST_MS : every > LOOK_MS ? LOOK_MS : every;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-    for (bool goes_on = wait_for(retired, every < START_MS ? every : START_MS); goes_on;
-         goes_on = wait_for(retired, every))
+    for (bool goes_on = background_sleep(&retired->thread, every < START_MS ? every : START_MS); goes_on;
+         goes_on = background_sleep(&retired->thread, every))
         look(retired);
     return NULL;
 }
@@ -168,12 +151,10 @@ struct retired *retired_open(const struct retired_config *config)
     struct retired *retired = mem_zalloc(sizeof(*retired));
     retired->config = *config;
     retired->cancel = fetch_cancel_open();
-    pthread_mutex_init(&retired->mutex, NULL);
-    thread_cond_init(&retired->cond);
+    background_init(&retired->thread);
     if (config->keep_ms < 0)
         return retired;
-    retired->started = thread_start(&retired->thread, "retired", retired_loop, retired) == 0;
-    if (!retired->started)
+    if (background_start(&retired->thread, "retired", retired_loop, retired) < 0)
         log_warn("no thread could be started: transcripts of archived tasks stay");
     return retired;
 }
@@ -182,15 +163,9 @@ void retired_close(struct retired *retired)
 {
     if (!retired)
         return;
-    pthread_mutex_lock(&retired->mutex);
-    retired->ending = true;
-    pthread_cond_broadcast(&retired->cond);
-    pthread_mutex_unlock(&retired->mutex);
+    background_end(&retired->thread);
     fetch_cancel(retired->cancel);
-    if (retired->started)
-        pthread_join(retired->thread, NULL);
+    background_fini(&retired->thread);
     fetch_cancel_close(retired->cancel);
-    pthread_cond_destroy(&retired->cond);
-    pthread_mutex_destroy(&retired->mutex);
     free(retired);
 }

@@ -1,9 +1,9 @@
 /* Reads the chronicle page by page: logs first, then the deliveries, then the cursor. */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/background.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
-#include "base/time.h"
 #include "channel/delivery.h"
 #include "config/config.h"
 #include "hub/chronicle.h"
@@ -34,11 +32,7 @@ struct chronicle {
     const struct config *config;
     struct ledger *ledger;
     struct journal *journal;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    uint64_t wakes;
-    bool stopping, started;
+    struct background thread;
 };
 
 /* One page being written down. */
@@ -207,31 +201,22 @@ static int64_t step(struct chronicle *chronicle)
     return taken < 0 ? TROUBLE_MS : taken > 0 ? 0 : IDLE_MS;
 }
 
-/* Waits until woken, at most `ms`; false when it is to end. Trouble and gathering are not cut
- * short. */
-static bool wait_for_more(struct chronicle *chronicle, uint64_t *seen, int64_t ms)
+/* False when it is to end. A wake cuts only idleness short, neither trouble nor gathering. */
+static bool rest(struct chronicle *chronicle, int64_t ms)
 {
-    int64_t until = time_boot_ms() + ms;
-    pthread_mutex_lock(&chronicle->mutex);
-    while (!chronicle->stopping && (ms != IDLE_MS || chronicle->wakes == *seen) &&
-           time_boot_ms() < until)
-        thread_cond_wait(&chronicle->changed, &chronicle->mutex, until - time_boot_ms());
-    *seen = chronicle->wakes;
-    bool go_on = !chronicle->stopping;
-    pthread_mutex_unlock(&chronicle->mutex);
-    return go_on;
+    return ms == IDLE_MS ? background_wait(&chronicle->thread, ms)
+                         : background_sleep(&chronicle->thread, ms);
 }
 
 static void *chronicle_loop(void *arg)
 {
     struct chronicle *chronicle = arg;
-    uint64_t seen = 0;
     int64_t wait;
     do {
         wait = step(chronicle);
         if (wait == 0)
             wait = GATHER_MS;
-    } while (wait_for_more(chronicle, &seen, wait));
+    } while (rest(chronicle, wait));
     return NULL;
 }
 
@@ -240,35 +225,22 @@ struct chronicle *chronicle_open(const struct config *config, struct ledger *led
     struct chronicle *chronicle = mem_zalloc(sizeof(*chronicle));
     chronicle->config = config;
     chronicle->ledger = ledger;
-    pthread_mutex_init(&chronicle->mutex, NULL);
-    thread_cond_init(&chronicle->changed);
-    chronicle->started =
-        thread_start(&chronicle->thread, "hub-chronicle", chronicle_loop, chronicle) == 0;
-    if (!chronicle->started)
+    background_init(&chronicle->thread);
+    if (background_start(&chronicle->thread, "hub-chronicle", chronicle_loop, chronicle) < 0)
         log_error("the shared logs are not kept: no thread can be started");
     return chronicle;
 }
 
 void chronicle_wake(struct chronicle *chronicle)
 {
-    pthread_mutex_lock(&chronicle->mutex);
-    chronicle->wakes++;
-    pthread_cond_broadcast(&chronicle->changed);
-    pthread_mutex_unlock(&chronicle->mutex);
+    background_wake(&chronicle->thread);
 }
 
 void chronicle_close(struct chronicle *chronicle)
 {
     if (!chronicle)
         return;
-    pthread_mutex_lock(&chronicle->mutex);
-    chronicle->stopping = true;
-    pthread_cond_broadcast(&chronicle->changed);
-    pthread_mutex_unlock(&chronicle->mutex);
-    if (chronicle->started)
-        pthread_join(chronicle->thread, NULL);
+    background_fini(&chronicle->thread);
     journal_close(chronicle->journal);
-    pthread_mutex_destroy(&chronicle->mutex);
-    pthread_cond_destroy(&chronicle->changed);
     free(chronicle);
 }

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/background.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "hub/retention.h"
@@ -33,25 +32,10 @@ enum {
 struct retention {
     const struct config *config;
     struct ledger *ledger;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    bool started, ending;
+    struct background thread;
     int64_t blobs_at; /* boot time of the next look at blobs */
     struct arena arena;
 };
-
-/* False: it is to end. */
-static bool wait_for(struct retention *retention, int64_t ms)
-{
-    int64_t until = time_boot_ms() + ms;
-    pthread_mutex_lock(&retention->mutex);
-    while (!retention->ending && time_boot_ms() < until)
-        thread_cond_wait(&retention->cond, &retention->mutex, until - time_boot_ms());
-    bool goes_on = !retention->ending;
-    pthread_mutex_unlock(&retention->mutex);
-    return goes_on;
-}
 
 static void drop_blobs(struct retention *retention)
 {
@@ -78,7 +62,7 @@ static bool look(struct retention *retention, const struct ledger_retention *how
                 log_warn("what is over for long stays in the ledger for now: %s", err.message);
             break;
         }
-        goes_on = wait_for(retention, done.more ? PAUSE_MS : 0);
+        goes_on = background_sleep(&retention->thread, done.more ? PAUSE_MS : 0);
     } while (done.more && goes_on);
     if (done.roots)
         log_info("%lld requests went into %s", (long long)done.roots, how->archive);
@@ -99,7 +83,7 @@ static void *retention_loop(void *arg)
     int64_t every = how.keep_ms / LOOKS_PER_TERM;
     every = every < LEAST_MS ? LEAST_MS : every > LOOK_MS ? LOOK_MS : every;
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-    while (wait_for(retention, every) && look(retention, &how))
+    while (background_sleep(&retention->thread, every) && look(retention, &how))
         ;
     return NULL;
 }
@@ -110,12 +94,9 @@ struct retention *retention_open(const struct config *config, struct ledger *led
     retention->config = config;
     retention->ledger = ledger;
     retention->blobs_at = time_boot_ms() + LOOK_MS; /* not while everything starts */
-    pthread_mutex_init(&retention->mutex, NULL);
-    thread_cond_init(&retention->cond);
-    if (config->retention_ms >= 0)
-        retention->started =
-            thread_start(&retention->thread, "hub-retention", retention_loop, retention) == 0;
-    if (config->retention_ms >= 0 && !retention->started)
+    background_init(&retention->thread);
+    if (config->retention_ms >= 0 &&
+        background_start(&retention->thread, "hub-retention", retention_loop, retention) < 0)
         log_warn("no thread could be started: what is over stays in the ledger");
     return retention;
 }
@@ -124,14 +105,7 @@ void retention_close(struct retention *retention)
 {
     if (!retention)
         return;
-    pthread_mutex_lock(&retention->mutex);
-    retention->ending = true;
-    pthread_cond_broadcast(&retention->cond);
-    pthread_mutex_unlock(&retention->mutex);
-    if (retention->started)
-        pthread_join(retention->thread, NULL);
-    pthread_cond_destroy(&retention->cond);
-    pthread_mutex_destroy(&retention->mutex);
+    background_fini(&retention->thread);
     arena_fini(&retention->arena);
     free(retention);
 }

@@ -2,13 +2,13 @@
  * same ids. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/background.h"
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/err.h"
@@ -17,8 +17,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
-#include "base/time.h"
 #include "config/config.h"
 #include "config/secret.h"
 #include "hub/counters.h"
@@ -48,11 +46,7 @@ struct traces {
     char *cursor_path, *url;
     int64_t at; /* number of the newest event that was told; -1: not known yet */
     int tries;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    uint64_t wakes;
-    bool stopping, started;
+    struct background thread;
 };
 
 /* ---- the cursor ---- */
@@ -269,24 +263,16 @@ static int64_t step(struct traces *traces)
 }
 
 /* False when it is to end. A wake cuts only idleness short. */
-static bool wait_for_more(struct traces *traces, uint64_t *seen, int64_t ms)
+static bool rest(struct traces *traces, int64_t ms)
 {
-    int64_t until = time_boot_ms() + ms, left;
-    pthread_mutex_lock(&traces->mutex);
-    while (!traces->stopping && (ms != IDLE_MS || traces->wakes == *seen) &&
-           (left = until - time_boot_ms()) > 0)
-        thread_cond_wait(&traces->changed, &traces->mutex, left);
-    *seen = traces->wakes;
-    bool go_on = !traces->stopping;
-    pthread_mutex_unlock(&traces->mutex);
-    return go_on;
+    return ms == IDLE_MS ? background_wait(&traces->thread, ms)
+                         : background_sleep(&traces->thread, ms);
 }
 
 static void *traces_loop(void *arg)
 {
     struct traces *traces = arg;
-    uint64_t seen = 0;
-    while (wait_for_more(traces, &seen, step(traces)))
+    while (rest(traces, step(traces)))
         ;
     return NULL;
 }
@@ -319,10 +305,8 @@ struct traces *traces_open(const struct config *config, struct ledger *ledger,
     buf_printf(&path, "%s/traces.json", config->state);
     traces->cursor_path = buf_take(&path);
     traces->url = url_of(config->telemetry.otlp);
-    pthread_mutex_init(&traces->mutex, NULL);
-    thread_cond_init(&traces->changed);
-    traces->started = thread_start(&traces->thread, "hub-traces", traces_loop, traces) == 0;
-    if (!traces->started)
+    background_init(&traces->thread);
+    if (background_start(&traces->thread, "hub-traces", traces_loop, traces) < 0)
         log_error("no traces are made: no thread can be started");
     return traces;
 }
@@ -331,27 +315,18 @@ void traces_wake(struct traces *traces)
 {
     if (!traces)
         return;
-    pthread_mutex_lock(&traces->mutex);
-    traces->wakes++;
-    pthread_cond_broadcast(&traces->changed);
-    pthread_mutex_unlock(&traces->mutex);
+    background_wake(&traces->thread);
 }
 
 void traces_close(struct traces *traces)
 {
     if (!traces)
         return;
-    pthread_mutex_lock(&traces->mutex);
-    traces->stopping = true;
-    pthread_cond_broadcast(&traces->changed);
-    pthread_mutex_unlock(&traces->mutex);
+    background_end(&traces->thread);
     fetch_cancel(traces->cancel);
-    if (traces->started)
-        pthread_join(traces->thread, NULL);
+    background_fini(&traces->thread);
     fetch_cancel_close(traces->cancel);
     fetch_close(traces->fetch);
-    pthread_mutex_destroy(&traces->mutex);
-    pthread_cond_destroy(&traces->changed);
     free(traces->cursor_path);
     free(traces->url);
     free(traces);

@@ -26,6 +26,11 @@ bool control_look(const struct config *config, const char *lock, struct lock_inf
     return lock_look(run, lock, info, &err) == LOCK_HELD;
 }
 
+bool control_is_up(const struct config *config)
+{
+    return control_look(config, "hub", NULL) || control_look(config, "supervisor", NULL);
+}
+
 static int open_holder(const struct config *config, const char *lock)
 {
     struct lock_info info = {0};

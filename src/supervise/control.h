@@ -14,6 +14,9 @@ struct lock_info;
 /* Whether a process holds the lock ("supervisor", "hub", "gateway-<agent>"); *info may be NULL. */
 bool control_look(const struct config *config, const char *lock, struct lock_info *info);
 
+/* Whether the hub runs, or is about to come back: its supervisor lives. */
+bool control_is_up(const struct config *config);
+
 /* Sends the signal to the lock's holder; false where there is none. */
 bool control_signal(const struct config *config, const char *lock, int signal);
 
