@@ -4,12 +4,14 @@
 #define HQ_LEDGER_TURNSTILE_H
 
 #include <pthread.h>
-#include <stdint.h>
+#include <stdbool.h>
+
+struct turnstile_waiter;
 
 struct turnstile {
     pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    uint64_t next, serving;
+    struct turnstile_waiter *first, **last;
+    bool is_taken;
 };
 
 /* Caller's memory; fini only when nobody is inside or waits. */
@@ -18,6 +20,8 @@ void turnstile_fini(struct turnstile *turnstile);
 
 /* Blocks until it is the caller's turn: at most one transaction or one read per caller in front. */
 void turnstile_enter(struct turnstile *turnstile);
+
+/* Wakes who has waited longest, and nobody else. Does not block. */
 void turnstile_leave(struct turnstile *turnstile);
 
 #endif
