@@ -121,7 +121,6 @@ static void ring_push(struct tail *tail, struct tail_event *event)
         ring_shift(tail);
     tail->ring[(tail->first + tail->count++) % KEPT] = event;
     tail->bytes += event->frame_len;
-    tail->newest = event->no;
 }
 
 /* False where the ring does not reach back so far. */
@@ -164,20 +163,31 @@ int tail_read(struct tail *tail, int64_t after, struct tail_page *page, struct e
     return rc;
 }
 
+/* The ring is for followers: while there are none it is empty, and who comes reads the ledger. */
+static void keep(struct tail *tail, const struct event *event, bool is_followed)
+{
+    struct tail_event *made = is_followed ? event_make(tail, event) : NULL;
+    pthread_mutex_lock(&tail->mutex);
+    if (made)
+        ring_push(tail, made);
+    while (!made && tail->count > 0)
+        ring_shift(tail);
+    tail->newest = event->no;
+    pthread_mutex_unlock(&tail->mutex);
+}
+
 /* Takes what is new. Returns how many there were, -1: the ledger cannot be read. */
 static int take(struct tail *tail)
 {
+    bool is_followed = atomic_load(&tail->followers) > 0;
     struct err err;
     struct arena arena = {0};
     struct ledger_feed feed;
     int rc = ledger_feed(tail->config.ledger, tail->newest, READ, &arena, &feed, &err);
     for (size_t i = 0; rc == 0 && i < feed.count; i++) {
-        struct tail_event *event = event_make(tail, &feed.events[i]);
         if (tail->config.on_event)
             tail->config.on_event(tail->config.ctx, &feed.events[i]);
-        pthread_mutex_lock(&tail->mutex);
-        ring_push(tail, event);
-        pthread_mutex_unlock(&tail->mutex);
+        keep(tail, &feed.events[i], is_followed);
     }
     if (rc < 0)
         log_warn("the feed waits: %s", err.message);
