@@ -18,7 +18,8 @@ struct agent_runtime {
     struct models *models;
     struct prompt_store *prompts; /* system prompts that the hub has already */
     struct projector *projector;  /* transcripts and sessions.json */
-    json_t *tools;                /* the agent's catalogue; nobody changes it */
+    json_t *tools;                /* the agent's catalogue; nobody changes it or counts references */
+    size_t tools_bytes;           /* as JSON */
     const char *nonce;            /* of this process */
     const char *lock_dir;         /* where tasks' lock files lie */
     const char *bin_dir;          /* where hq and its links lie, for commands of tools */

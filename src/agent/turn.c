@@ -136,12 +136,24 @@ static void set_clock(struct turn *turn, const json_t *claimed)
     turn->clock_ahead = now - time_boot_ms();
 }
 
-/* What the agent may use is cut by what whoever gave the task granted for it. A copy: turns of
- * other threads count references to the same catalogue. */
-static void set_tools(struct turn *turn)
+/* What the agent may use is cut by what whoever gave the task granted for it. The catalogue itself
+ * is borrowed, what is cut out of it a copy: turns of other threads read it, and nobody counts
+ * references to its parts. */
+static void cut_tools(struct turn *turn)
 {
     size_t i;
     json_t *tool;
+    turn->cut_tools = json_array();
+    json_array_foreach (turn->runtime->tools, i, tool)
+        if (tool_is_allowed(tool_find(json_get_text(tool, "name", "")), turn->grant))
+            json_array_append_new(turn->cut_tools, json_deep_copy(tool));
+    turn->tools = turn->cut_tools;
+    turn->tools_bytes = json_dumpb(turn->tools, NULL, 0, JSON_COMPACT);
+}
+
+static void set_tools(struct turn *turn)
+{
+    size_t i;
     json_t *grant = turn->task.grant ? json_loads(turn->task.grant, 0, NULL) : NULL;
     const json_t *words = json_object_get(grant, "tools");
     if (json_is_array(words)) {
@@ -152,11 +164,10 @@ static void set_tools(struct turn *turn)
         }
         turn->grant = list;
     }
-    turn->tools = json_array();
-    json_array_foreach (turn->runtime->tools, i, tool)
-        if (!turn->grant ||
-            tool_is_allowed(tool_find(json_get_text(tool, "name", "")), turn->grant))
-            json_array_append_new(turn->tools, json_deep_copy(tool));
+    turn->tools = turn->runtime->tools;
+    turn->tools_bytes = turn->runtime->tools_bytes;
+    if (turn->grant)
+        cut_tools(turn);
     json_decref(grant);
 }
 
@@ -190,7 +201,7 @@ static void turn_fini(struct turn *turn)
 {
     json_decref(turn->calls);
     json_decref(turn->history);
-    json_decref(turn->tools);
+    json_decref(turn->cut_tools);
     json_decref(turn->schema);
     report_fini(&turn->report);
     arena_fini(&turn->arena);

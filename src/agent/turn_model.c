@@ -24,7 +24,7 @@ static json_t *reserve_of(struct turn *turn)
 {
     json_t *messages = turn_messages(turn);
     size_t bytes = strlen(turn->prompt) + json_dumpb(messages, NULL, 0, JSON_COMPACT) +
-                   json_dumpb(turn->tools, NULL, 0, JSON_COMPACT) + CONTEXT_BYTES;
+                   turn->tools_bytes + CONTEXT_BYTES;
     struct model_reserve reserve =
         models_reserve(turn->runtime->models, model_reference(turn), bytes);
     json_decref(messages);

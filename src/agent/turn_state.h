@@ -31,7 +31,9 @@ struct turn {
     json_t *calls;            /* all records so far */
     json_t *history;          /* messages of the session before this turn */
     json_t *schema;           /* what the task's result must look like; NULL: any will do */
-    json_t *tools;            /* the catalogue, cut by the task's grant */
+    const json_t *tools;      /* the catalogue, cut by the task's grant; borrowed */
+    json_t *cut_tools;        /* … where there is one; NULL: the agent's own */
+    size_t tools_bytes;
     const char *const *grant; /* tools that the task may use at most; NULL: all of its agent */
     const json_t *budget; /* what was left at the claim ({"micro_usd"?,"tokens"?}); may be NULL */
     int64_t spent_micro_usd, spent_tokens; /* of it since */

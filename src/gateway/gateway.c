@@ -234,6 +234,7 @@ struct gateway *gateway_open(const struct config *config, const struct config_ag
         .tools = tool_catalogue(agent->tools_allow),
         .models = models_open(config, gateway->fetch),
     };
+    gateway->runtime.tools_bytes = json_dumpb(gateway->runtime.tools, NULL, 0, JSON_COMPACT);
     gateway->hooks.path = config->hooks_path;
     gateway->hooks.agent = agent->id;
     gateway->hooks.throttle = auth_throttle_open();

@@ -100,8 +100,7 @@ static json_t *tools_out(const json_t *tools)
     size_t i;
     json_array_foreach(tools, i, tool)
     {
-        json_t *function = json_object();
-        json_object_update(function, tool);
+        json_t *function = json_deep_copy(tool); /* the catalogue belongs to all threads */
         json_array_append_new(list,
                               json_pack("{s:s, s:o}", "type", "function", "function", function));
     }
