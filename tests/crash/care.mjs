@@ -193,9 +193,10 @@ export async function work(company, tags) {
   await another(company);
   for (const id of Object.values(ids)) await insist(company, `${id} ends`, () => hasEnded(company, id));
   await type(company, ['restart']); // whoever drains tells how far its transcripts are; else it does so every ten seconds
-  await insist(company, 'all is in the archive', async () => {
+  await insist(company, 'all is in the archive, and in the ledger no more', async () => {
     for (const id of Object.values(ids)) if (!await hasEnded(company, id)) return false;
-    return Object.values(ids).every((id) => archived(company).has(id));
+    if (!Object.values(ids).every((id) => archived(company).has(id))) return false;
+    return (await company.api('GET', '/v1/tasks')).json.items.length === 0; // the rows leave after the archive is synced
   });
   return { ids, backup, whole };
 }
