@@ -15,7 +15,8 @@ struct build {
     struct arena *arena;
     const struct yaml_document *document;
     const json_t *root, *defaults;
-    json_t *fallbacks; /* path of a key → its default, read once */
+    json_t *fallbacks;       /* path of a key → its default, read once; null: it has none */
+    json_t *agent_fallbacks; /* the same by path within an agent */
     struct arena scratch;
     struct {
         const json_t *value;
@@ -46,9 +47,13 @@ static const json_t *dig(const json_t *from, const char *path)
 static const json_t *fallback_of(struct build *build, const char *path)
 {
     json_t *known = json_object_get(build->fallbacks, path);
+    if (known)
+        return json_is_null(known) ? NULL : known;
     const struct config_key *key = config_key_find(path);
-    if (known || !key || !key->fallback)
-        return known;
+    if (!key || !key->fallback) {
+        json_object_set_new(build->fallbacks, path, json_null());
+        return NULL;
+    }
     struct findings none;
     findings_init(&none, &build->scratch);
     struct yaml_document *read =
@@ -69,7 +74,15 @@ static const json_t *agent_setting(struct build *build, const json_t *agent, con
     const json_t *value = dig(agent, path);
     if (!value)
         value = dig(build->defaults, path);
-    return value ? value : fallback_of(build, arena_printf(&build->scratch, "agents.*.%s", path));
+    if (value)
+        return value;
+    json_t *known = json_object_get(build->agent_fallbacks, path);
+    if (known)
+        return json_is_null(known) ? NULL : known;
+    value = fallback_of(build, arena_printf(&build->scratch, "agents.*.%s", path));
+    known = value ? json_incref((json_t *)value) : json_null();
+    json_object_set_new(build->agent_fallbacks, path, known);
+    return value;
 }
 
 static const char *text_of(struct build *build, const json_t *value)
@@ -399,7 +412,8 @@ void config_build(struct config *config, const struct yaml_document *document)
                           .document = document,
                           .root = document->root,
                           .defaults = json_object_get(document->root, "defaults"),
-                          .fallbacks = json_object()};
+                          .fallbacks = json_object(),
+                          .agent_fallbacks = json_object()};
     build_company(&build);
     build_limits(&build);
     build_models(&build);
@@ -411,6 +425,7 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_workflows(&build);
     build_logs(&build);
     json_decref(build.fallbacks);
+    json_decref(build.agent_fallbacks);
     arena_fini(&build.scratch);
 }
 
@@ -449,8 +464,10 @@ static void normalise(char *path)
 char *config_path(const char *dir, const char *text, const char *agent, struct arena *arena)
 {
     struct buf path = {0};
-    if (*text != '/')
-        buf_printf(&path, "%s/", dir);
+    if (*text != '/') {
+        buf_puts(&path, dir);
+        buf_putc(&path, '/');
+    }
     put_replaced(&path, text, agent);
     char *absolute = arena_strdup(arena, buf_text(&path));
     buf_fini(&path);

@@ -16,15 +16,22 @@ struct relations {
 
 /* The folders and ports that must not meet, each with the words and the place for a finding. */
 struct folder {
-    const char *path, *words;
-    struct place at;
-    bool open; /* tools reach into it: a workspace, the shared folder */
+    const char *path, *words; /* words: of an agent's, behind them stands its id */
+    const char *agent;        /* NULL: the company's */
+    bool open;                /* tools reach into it: a workspace, the shared folder */
     const struct folder *meets;
 };
 
 static const char *agent_pointer(struct relations *all, const char *id, const char *rest)
 {
     return arena_printf(all->arena, "/agents/%s%s", id, rest);
+}
+
+/* Of the agent's settings; of `defaults` where it is NULL. For findings only: most files have none,
+ * and each process of a large company checks all of its agents. */
+static const char *settings_pointer(struct relations *all, const char *id)
+{
+    return id ? agent_pointer(all, id, "") : "/defaults";
 }
 
 /* Where the agent's setting stands: with the agent, in `defaults`, or the agent's own key. */
@@ -60,7 +67,9 @@ static const char *const *agent_names(struct relations *all)
     return names;
 }
 
-static void check_model(struct relations *all, const char *name, const char *model, struct place at)
+/* `key` says so in the settings of the agent. */
+static void check_model(struct relations *all, const char *name, const char *model, const char *id,
+                        const char *key)
 {
     const char *slash = strchr(model, '/');
     if (!slash)
@@ -68,7 +77,10 @@ static void check_model(struct relations *all, const char *name, const char *mod
     char *provider = arena_memdup(all->arena, model, (size_t)(slash - model));
     if (config_model(all->config, provider))
         return;
-    finding_error(all->findings, at, "%s: \"%s\" names no provider under models", name, provider);
+    finding_error(all->findings,
+                  yaml_place(all->document,
+                             arena_printf(all->arena, "%s/%s", settings_pointer(all, id), key)),
+                  "%s: \"%s\" names no provider under models", name, provider);
     const char *near = str_nearest(provider, model_names(all));
     if (near)
         finding_hint(all->findings, "did you mean \"%s%s\"?", near, slash);
@@ -76,37 +88,33 @@ static void check_model(struct relations *all, const char *name, const char *mod
         finding_hint(all->findings, "add it: models: { %s: { api: … } }", provider);
 }
 
-/* The model of `defaults` or of one agent, at `pointer`. */
-static void check_choice(struct relations *all, const char *pointer)
+/* The model of one agent; id NULL: of `defaults`. */
+static void check_choice(struct relations *all, const char *id)
 {
-    const json_t *model = json_object_get(all->document->root, "defaults");
-    if (strcmp(pointer, "/defaults") != 0)
-        model = json_object_get(json_object_get(all->document->root, "agents"), pointer + 8);
-    model = json_object_get(model, "model");
-    const char *at = yaml_pointer(all->arena, pointer, "model");
+    const json_t *settings = json_object_get(all->document->root, id ? "agents" : "defaults");
+    const json_t *model = json_object_get(id ? json_object_get(settings, id) : settings, "model");
     if (json_is_string(model)) {
-        check_model(all, "model", json_string_value(model), yaml_place(all->document, at));
+        check_model(all, "model", json_string_value(model), id, "model");
         return;
     }
     const char *primary = json_string_value(json_object_get(model, "primary"));
     if (primary)
-        check_model(all, "primary", primary,
-                    yaml_place(all->document, yaml_pointer(all->arena, at, "primary")));
+        check_model(all, "primary", primary, id, "model/primary");
     const json_t *fallbacks = json_object_get(model, "fallbacks");
     for (size_t i = 0; i < json_array_size(fallbacks); i++) {
         const char *text = json_string_value(json_array_get(fallbacks, i));
-        const char *item = arena_printf(all->arena, "%s/fallbacks/%zu", at, i);
+        const char *item = arena_printf(all->arena, "model/fallbacks/%zu", i);
         if (text)
-            check_model(all, "fallbacks", text, yaml_place(all->document, item));
+            check_model(all, "fallbacks", text, id, item);
     }
 }
 
 static void check_models(struct relations *all)
 {
-    check_choice(all, "/defaults");
+    check_choice(all, NULL);
     for (size_t i = 0; i < all->config->agent_count; i++) {
         const struct config_agent *agent = &all->config->agents[i];
-        check_choice(all, agent_pointer(all, agent->id, ""));
+        check_choice(all, agent->id);
         if (agent->model ||
             setting_place(all, agent->id, "/model").line !=
                 yaml_key_place(all->document, agent_pointer(all, agent->id, "")).line)
@@ -138,7 +146,7 @@ static void check_known_agent(struct relations *all, const char *name, const cha
 }
 
 /* The agents that `delegates` or `revisits` names, in `defaults` or with one agent. */
-static void check_named_agents(struct relations *all, const char *pointer, const char *key,
+static void check_named_agents(struct relations *all, const char *id, const char *key,
                                const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -149,11 +157,12 @@ static void check_named_agents(struct relations *all, const char *pointer, const
         if (*text && strcmp(text, "*") != 0)
             check_known_agent(
                 all, key, text,
-                yaml_place(all->document, arena_printf(all->arena, "%s/%s/%zu", pointer, key, i)));
+                yaml_place(all->document, arena_printf(all->arena, "%s/%s/%zu",
+                                                       settings_pointer(all, id), key, i)));
     }
 }
 
-static void check_deliver(struct relations *all, const char *pointer, const char *text)
+static void check_deliver(struct relations *all, const char *id, const char *text)
 {
     size_t prefix = strlen(WEBHOOK_PREFIX);
     if (!text || !str_starts(text, WEBHOOK_PREFIX) || config_destination(all->config, text))
@@ -163,7 +172,8 @@ static void check_deliver(struct relations *all, const char *pointer, const char
         names[i] = all->config->webhooks[i].name;
     const char *near = str_nearest(text + prefix, names);
     finding_error(all->findings,
-                  yaml_place(all->document, arena_printf(all->arena, "%s/deliver", pointer)),
+                  yaml_place(all->document,
+                             arena_printf(all->arena, "%s/deliver", settings_pointer(all, id))),
                   "deliver: there is no webhook \"%s\"", text + prefix);
     if (near)
         finding_hint(all->findings, "did you mean \"%s%s\"?", WEBHOOK_PREFIX, near);
@@ -172,12 +182,12 @@ static void check_deliver(struct relations *all, const char *pointer, const char
                      text + prefix);
 }
 
-/* What `defaults` or one agent, at `pointer`, names. */
-static void check_settings(struct relations *all, const char *pointer, const json_t *settings)
+/* What one agent names; id NULL: `defaults`. */
+static void check_settings(struct relations *all, const char *id, const json_t *settings)
 {
-    check_named_agents(all, pointer, "delegates", json_object_get(settings, "delegates"));
-    check_named_agents(all, pointer, "revisits", json_object_get(settings, "revisits"));
-    check_deliver(all, pointer, json_string_value(json_object_get(settings, "deliver")));
+    check_named_agents(all, id, "delegates", json_object_get(settings, "delegates"));
+    check_named_agents(all, id, "revisits", json_object_get(settings, "revisits"));
+    check_deliver(all, id, json_string_value(json_object_get(settings, "deliver")));
 }
 
 static void check_references(struct relations *all)
@@ -185,10 +195,10 @@ static void check_references(struct relations *all)
     const json_t *agents = json_object_get(all->document->root, "agents");
     const char *gatekeeper = all->config->shared_gatekeeper;
     struct place at = yaml_place(all->document, "/shared/gatekeeper");
-    check_settings(all, "/defaults", json_object_get(all->document->root, "defaults"));
+    check_settings(all, NULL, json_object_get(all->document->root, "defaults"));
     for (size_t i = 0; i < all->config->agent_count; i++) {
         const char *id = all->config->agents[i].id;
-        check_settings(all, agent_pointer(all, id, ""), json_object_get(agents, id));
+        check_settings(all, id, json_object_get(agents, id));
     }
     if (gatekeeper)
         check_known_agent(all, "gatekeeper", gatekeeper, at);
@@ -333,30 +343,33 @@ static struct folder *list_folders(struct relations *all, size_t *count)
         arena_alloc(all->arena, (config->agent_count * 2 + 3) * sizeof(*folders));
     *count = 0;
     add_folder(folders, count,
-               (struct folder){config->state, "the state folder", {0}, false, NULL});
+               (struct folder){config->state, "the state folder", NULL, false, NULL});
     add_folder(folders, count,
-               (struct folder){config->secrets, "the folder of secrets", {0}, false, NULL});
+               (struct folder){config->secrets, "the folder of secrets", NULL, false, NULL});
     add_folder(folders, count,
-               (struct folder){config->shared_dir, "the shared folder",
-                               yaml_place(all->document, "/shared/dir"), true, NULL});
+               (struct folder){config->shared_dir, "the shared folder", NULL, true, NULL});
     for (size_t i = 0; i < config->agent_count; i++) {
         const struct config_agent *agent = &config->agents[i];
-        const char *words = arena_printf(all->arena, "the instance of %s", agent->id);
         add_folder(folders, count,
-                   (struct folder){agent->instance, words,
-                                   setting_place(all, agent->id, "/instance"), false, NULL});
-        words = arena_printf(all->arena, "the workspace of %s", agent->id);
+                   (struct folder){agent->instance, "the instance of ", agent->id, false, NULL});
         add_folder(folders, count,
-                   (struct folder){agent->workspace, words,
-                                   setting_place(all, agent->id, "/workspace"), true, NULL});
+                   (struct folder){agent->workspace, "the workspace of ", agent->id, true, NULL});
     }
     return folders;
+}
+
+static struct place folder_place(struct relations *all, const struct folder *folder)
+{
+    if (folder->agent)
+        return setting_place(all, folder->agent, folder->open ? "/workspace" : "/instance");
+    return folder->open ? yaml_place(all->document, "/shared/dir") : (struct place){0};
 }
 
 static void report_folders(struct relations *all, const struct folder *a, const struct folder *b)
 {
     bool same = strcmp(a->path, b->path) == 0;
-    finding_error(all->findings, b->at, "%s and %s %s: \"%s\"%s%s%s", a->words, b->words,
+    finding_error(all->findings, folder_place(all, b), "%s%s and %s%s %s: \"%s\"%s%s%s", a->words,
+                  a->agent ? a->agent : "", b->words, b->agent ? b->agent : "",
                   same ? "are the same folder" : "lie one in the other", b->path,
                   same ? "" : " and \"", same ? "" : a->path, same ? "" : "\"");
     if (a->open || b->open)

@@ -97,37 +97,55 @@ static void copy_starred(char *out, const char *line)
     *out = '\0';
 }
 
-static void add_line(struct findings *findings, size_t *cap, const char *at, size_t len)
+static void add_start(struct findings *findings, size_t *cap, size_t start)
 {
     if (findings->line_count == *cap) {
         size_t bigger = *cap ? *cap * 2 : 64;
-        const char **lines = arena_alloc(findings->arena, bigger * sizeof(*lines));
+        size_t *starts = arena_alloc(findings->arena, (bigger + 1) * sizeof(*starts));
         if (*cap)
-            memcpy(lines, findings->lines, *cap * sizeof(*lines));
-        findings->lines = lines;
+            memcpy(starts, findings->starts, *cap * sizeof(*starts));
+        findings->starts = starts;
         *cap = bigger;
     }
-    const char *plain = arena_memdup(findings->arena, at, len);
-    char *line = arena_alloc(findings->arena, len + 1);
-    copy_starred(line, plain);
-    findings->lines[findings->line_count++] = line;
+    findings->starts[findings->line_count++] = start;
 }
 
+/* Most files have no finding: their lines are looked for, but not copied. */
 void findings_set_text(struct findings *findings, const char *bytes, size_t len)
 {
     size_t cap = 0, start = 0;
-    findings->lines = NULL;
+    findings->text = arena_memdup(findings->arena, bytes, len);
+    findings->starts = NULL;
     findings->line_count = 0;
     for (size_t i = 0; i < len;) {
         size_t gap = break_len(bytes + i, len - i);
         if (gap)
-            add_line(findings, &cap, bytes + start, i - start);
+            add_start(findings, &cap, start);
         i += gap ? gap : 1;
         if (gap)
             start = i;
     }
     if (start < len)
-        add_line(findings, &cap, bytes + start, len - start);
+        add_start(findings, &cap, start);
+    if (findings->line_count)
+        findings->starts[findings->line_count] = len;
+    findings->shown =
+        arena_alloc(findings->arena, (findings->line_count + 1) * sizeof(*findings->shown));
+}
+
+const char *findings_line(const struct findings *findings, int line)
+{
+    if (line < 1 || (size_t)line > findings->line_count)
+        return NULL;
+    if (findings->shown[line - 1])
+        return findings->shown[line - 1];
+    size_t start = findings->starts[line - 1], end = start, next = findings->starts[line];
+    while (end < next && !break_len(findings->text + end, next - end))
+        end++;
+    const char *plain = arena_memdup(findings->arena, findings->text + start, end - start);
+    char *shown = arena_alloc(findings->arena, end - start + 1);
+    copy_starred(shown, plain);
+    return findings->shown[line - 1] = shown;
 }
 
 static struct finding *finding_room(struct findings *findings)
@@ -163,8 +181,7 @@ finding_add(struct findings *findings, struct place at, const char *format, va_l
         return;
     findings->last->message =
         shorten(findings->arena, arena_vprintf(findings->arena, format, args));
-    if (at.line > 0 && (size_t)at.line <= findings->line_count)
-        findings->last->source = findings->lines[at.line - 1];
+    findings->last->source = findings_line(findings, at.line);
 }
 
 void finding_error(struct findings *findings, struct place at, const char *format, ...)

@@ -30,7 +30,9 @@ struct findings {
     size_t count, cap, errors;
     struct finding spare; /* takes what is over the limit */
     struct finding *last;
-    const char **lines;
+    const char *text;   /* of the file */
+    size_t *starts;     /* of each line, and where the text ends */
+    const char **shown; /* each line as findings_line() has made it */
     size_t line_count;
 };
 
@@ -40,6 +42,9 @@ void findings_init(struct findings *findings, struct arena *arena);
 /* Keeps a copy of the text, so that findings can show their line. Values that look like a secret
  * (behind a key, token, secret or password; or with a known prefix) are starred in the copy. */
 void findings_set_text(struct findings *findings, const char *bytes, size_t len);
+
+/* That line (from 1) of the text, starred, in the arena; NULL where there is none. */
+const char *findings_line(const struct findings *findings, int line);
 
 /* Add one. */
 void finding_error(struct findings *findings, struct place at, const char *format, ...)

@@ -56,10 +56,10 @@ static char *spot_name(struct arena *arena, unsigned parent, const char *name)
     return arena_printf(arena, "%u/%s", parent, name);
 }
 
-static struct spot *spot_new(struct reader *reader, unsigned parent, const char *name)
+static struct spot *spot_new(struct reader *reader, const char *name)
 {
     struct spot *spot = arena_alloc(reader->arena, sizeof(*spot));
-    map_put(&reader->document->places, spot_name(reader->arena, parent, name), spot);
+    map_put(&reader->document->places, name, spot);
     return spot;
 }
 
@@ -68,7 +68,7 @@ static struct place within_text(const struct findings *findings, struct place at
 {
     if ((size_t)at.line <= findings->line_count || !findings->line_count)
         return at;
-    const char *last = findings->lines[findings->line_count - 1];
+    const char *last = findings_line(findings, (int)findings->line_count);
     at = (struct place){(int)findings->line_count, 1};
     for (; *last; last++)
         at.column += ((unsigned char)*last & 0xc0) != 0x80;
@@ -85,10 +85,8 @@ static void report_syntax(struct reader *reader)
                           : place_of(parser->problem_mark);
     finding_error(reader->findings, within_text(reader->findings, at), "this is not YAML: %s%s%s",
                   problem, *context ? " " : "", context);
-    const char *line = at.line >= 1 && (size_t)at.line <= reader->findings->line_count
-                           ? reader->findings->lines[at.line - 1]
-                           : "";
-    if (strstr(line, ": ${{"))
+    const char *line = findings_line(reader->findings, at.line);
+    if (line && strstr(line, ": ${{"))
         finding_hint(reader->findings, "put text with ${{ }} into quotes");
     else if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
         finding_hint(reader->findings, "indent with spaces, not tabs; quote text that starts with "
@@ -156,7 +154,8 @@ static json_t *read_sequence(struct reader *reader, const struct spot *spot)
     while (next_event(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
         char index[24];
         snprintf(index, sizeof(index), "%zu", json_array_size(array));
-        json_t *value = read_node(reader, spot_new(reader, spot->number, index));
+        const char *name = spot_name(reader->arena, spot->number, index);
+        json_t *value = read_node(reader, spot_new(reader, name));
         if (reader->stopped) {
             json_decref(value);
             break;
@@ -193,15 +192,15 @@ static char *read_key(struct reader *reader)
 static struct spot *claim_spot(struct reader *reader, const struct spot *parent, const char *key,
                                struct place at)
 {
-    char *name = yaml_pointer(reader->arena, "", key) + 1;
-    const struct spot *first =
-        map_get(&reader->document->places, spot_name(reader->arena, parent->number, name));
+    const char *name =
+        spot_name(reader->arena, parent->number, yaml_pointer(reader->arena, "", key) + 1);
+    const struct spot *first = map_get(&reader->document->places, name);
     if (first) {
         finding_error(reader->findings, at, "%s: this key is here twice (first on line %d)", key,
                       first->key.line);
         return NULL;
     }
-    return spot_new(reader, parent->number, name);
+    return spot_new(reader, name);
 }
 
 static void read_pair(struct reader *reader, json_t *object, const struct spot *parent)
@@ -288,7 +287,7 @@ static void read_stream(struct reader *reader)
         }
         seen = true;
         if (next_event(reader))
-            reader->document->root = read_node(reader, spot_new(reader, 0, ""));
+            reader->document->root = read_node(reader, spot_new(reader, "0/"));
     }
 }
 
@@ -377,15 +376,16 @@ struct place yaml_key_place(const struct yaml_document *document, const char *po
 
 char *yaml_pointer(struct arena *arena, const char *pointer, const char *name)
 {
-    struct buf text = {0};
-    buf_printf(&text, "%s/", pointer);
+    size_t above = strlen(pointer);
+    char *joined = arena_alloc(arena, above + 2 * strlen(name) + 2), *out = joined + above;
+    memcpy(joined, pointer, above);
+    *out++ = '/';
     for (; *name; name++) {
-        if (*name == '~' || *name == '/')
-            buf_puts(&text, *name == '~' ? "~0" : "~1");
-        else
-            buf_putc(&text, *name);
+        bool escaped = *name == '~' || *name == '/';
+        *out++ = escaped ? '~' : *name;
+        if (escaped)
+            *out++ = *name == '~' ? '0' : '1';
     }
-    char *joined = arena_memdup(arena, buf_text(&text), text.len);
-    buf_fini(&text);
+    *out = '\0';
     return joined;
 }

@@ -4,12 +4,6 @@
 
 #include "flow/expr_tree.h"
 
-static const char *line_of(const struct findings *findings, int line)
-{
-    bool known = line > 0 && (size_t)line <= findings->line_count;
-    return known ? findings->lines[line - 1] : NULL;
-}
-
 static bool goes_on(char c)
 {
     return ((unsigned char)c & 0xc0) == 0x80;
@@ -33,7 +27,7 @@ static void skip_blank(struct expr_text *text)
 static void next_line(struct expr_text *text)
 {
     text->now = (struct place){text->now.line + 1, 1};
-    text->raw = line_of(text->source->findings, text->now.line);
+    text->raw = findings_line(text->source->findings, text->now.line);
     skip_blank(text);
 }
 
@@ -41,7 +35,7 @@ static void next_line(struct expr_text *text)
 static int block_indent(const struct findings *findings, int line)
 {
     const char *text;
-    while ((text = line_of(findings, line)) && !text[strspn(text, " ")])
+    while ((text = findings_line(findings, line)) && !text[strspn(text, " ")])
         line++;
     return text ? (int)strspn(text, " ") : 0;
 }
@@ -53,8 +47,9 @@ void expr_text_init(struct expr_text *text, const struct expr_source *source, co
                     size_t len)
 {
     *text = (struct expr_text){.source = source, .text = bytes, .len = len, .now = source->at};
-    text->raw =
-        source->at.column > COLUMNS_WALKED ? NULL : line_of(source->findings, source->at.line);
+    text->raw = source->at.column > COLUMNS_WALKED
+                    ? NULL
+                    : findings_line(source->findings, source->at.line);
     for (int column = 1; text->raw && *text->raw && column < source->at.column; column++)
         for (text->raw++; goes_on(*text->raw);)
             text->raw++;
