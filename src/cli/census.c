@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/time.h"
-#include "cli/board.h"
 #include "cli/census.h"
 #include "cli/service.h"
 #include "cli/task_text.h"
@@ -33,6 +32,8 @@ struct census {
     json_t *board;   /* or NULL */
     json_t *answer;  /* of the hub, or NULL */
     const char *why; /* it did not answer, where it was asked */
+    json_t *known;    /* the hub's agents by id; looked up for each of thousands */
+    json_t *children; /* the board's by name */
     int64_t pss_kb;  /* of everything that told */
     size_t alive, wrong;
 };
@@ -64,6 +65,16 @@ static const json_t *item_by(const json_t *list, const char *key, const char *va
         if (str_eq(json_get_text(item, key, NULL), value))
             return item;
     return NULL;
+}
+
+/* The items of a list by the text at `key`. */
+static json_t *index_by(const json_t *list, const char *key)
+{
+    size_t i;
+    json_t *item, *index = json_object();
+    json_array_foreach (list, i, item)
+        json_object_set(index, json_get_text(item, key, ""), item);
+    return index;
 }
 
 static void add_memory(struct census *census, int64_t pss_kb)
@@ -183,8 +194,8 @@ static void describe_process(struct census *census, const char *id, json_t *out)
 {
     struct lock_info info = {.pss_kb = -1};
     const char *lock = arena_printf(census->arena, "gateway-%s", id);
-    const json_t *child = board_child(census->board, id);
-    const json_t *known = item_by(json_object_get(census->answer, "agents"), "id", id);
+    const json_t *child = json_object_get(census->children, id);
+    const json_t *known = json_object_get(census->known, id);
     bool alive = control_look(census->config, lock, &info);
     census->alive += alive;
     add_memory(census, info.pss_kb);
@@ -206,7 +217,7 @@ static void describe_process(struct census *census, const char *id, json_t *out)
 static json_t *agent_item(struct census *census, const char *id)
 {
     const struct config_agent *agent = config_agent(census->config, id);
-    const json_t *known = item_by(json_object_get(census->answer, "agents"), "id", id);
+    const json_t *known = json_object_get(census->known, id);
     json_t *out = json_pack("{s:s, s:s, s:s, s:n, s:n}", "id", id, "name",
                             json_get_text(known, "name", agent ? agent->name : id), "state",
                             "unknown", "waiting_for", "task");
@@ -242,7 +253,7 @@ static json_t *all_agents(struct census *census)
 static json_t *runner_object(struct census *census)
 {
     struct lock_info info = {.pss_kb = -1};
-    const json_t *child = board_child(census->board, RUNNER_NAME);
+    const json_t *child = json_object_get(census->children, RUNNER_NAME);
     bool alive = control_look(census->config, RUNNER_NAME, &info);
     if (!alive && !census->config->runner)
         return json_null();
@@ -278,7 +289,7 @@ static json_t *hub_object(struct census *census)
                       arena_printf(census->arena, "%s:%lld", address, (long long)port));
     json_object_set_new(hub, "pss_kb", number_or_null(census->has_hub ? pss_kb : -1, -1));
     json_object_set_new(hub, "answers", json_boolean(census->answer != NULL));
-    const json_t *child = board_child(census->board, "hub");
+    const json_t *child = json_object_get(census->children, "hub");
     json_set_text(hub, "reason", json_get_text(child, "reason", census->why));
     return hub;
 }
@@ -373,6 +384,8 @@ json_t *census_take(const struct invocation *invocation, const struct config *co
         census.board = systemd_board(&service, invocation->arena, &ignored);
     if (census.has_hub)
         census.answer = ask_hub(config, invocation->arena, &census.why);
+    census.known = index_by(json_object_get(census.answer, "agents"), "id");
+    census.children = index_by(json_object_get(census.board, "children"), "name");
     out = document(&census);
     if (managed)
         tell_manager(&service, out);
@@ -381,6 +394,8 @@ json_t *census_take(const struct invocation *invocation, const struct config *co
         json_decref(out);
         out = NULL;
     }
+    json_decref(census.known);
+    json_decref(census.children);
     json_decref(census.board);
     json_decref(census.answer);
     return out;
