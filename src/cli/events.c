@@ -228,6 +228,7 @@ static int show(struct operator_line *line, struct events *events, struct buf *f
     if (code != COMMAND_OK)
         return code;
     reader.filter = filter->len ? buf_text(filter) : NULL;
+    reader.last = (int64_t)events->last_most;
     operator_catch_interrupt(line);
     code = read_feed(line, events, &reader);
     fflush(stdout);

@@ -172,11 +172,12 @@ static int stream(struct operator_line *line, const char *id)
 {
     struct flow_feed feed = {.line = line, .on_run = print_run, .on_gap = print_gap};
     int code = flow_feed_open(&feed, id);
-    if (code == COMMAND_OK)
+    bool is_there = code == COMMAND_OK;
+    if (is_there)
         code = flow_feed_run(&feed);
     if (code == COMMAND_OK)
         code = flow_exit_code(feed.run);
-    else if (code == COMMAND_INTERRUPTED && feed.reader.cursor[0])
+    else if (code == COMMAND_INTERRUPTED && is_there)
         output_note(line->invocation, "the run goes on; come back with: %s flow watch %s",
                     operator_hq(line), flow_short_id(feed.id, line->invocation->arena));
     flow_feed_close(&feed);

@@ -113,9 +113,11 @@ static struct fetch_request request_of(struct connection *connection, struct are
     headers[0] = arena_printf(arena, "Authorization: Bearer %s", reader->token);
     headers[1] =
         reader->cursor[0] ? arena_printf(arena, "Last-Event-ID: %s", reader->cursor) : NULL;
+    const char *from = reader->from_start ? "start" : "now";
+    if (reader->from_start && reader->last > 0)
+        from = arena_printf(arena, "-%lld", (long long)reader->last);
     return (struct fetch_request){
-        .url = arena_printf(arena, "http://hub/v1/feed?from=%s%s%s%s",
-                            reader->from_start ? "start" : "now",
+        .url = arena_printf(arena, "http://hub/v1/feed?from=%s%s%s%s", from,
                             reader->until_now ? "&until=now" : "", reader->filter ? "&" : "",
                             reader->filter ? reader->filter : ""),
         .unix_dir = reader->state_dir,

@@ -26,6 +26,7 @@ struct feed_reader {
     const char *state_dir, *token; /* whose hub.sock, and who asks */
     const char *filter;            /* "types=task.&stream=t-…", escaped; NULL: everything */
     bool from_start;               /* where there is no cursor: from the oldest, not from now */
+    int64_t last;                  /* … from the last so many, or some before them; 0: no */
     bool until_now;                /* what is there, and no more */
     int64_t patience_ms;           /* how long a hub may be away; -1: for ever */
     int64_t deadline;              /* time_boot_ms(); 0: none */

@@ -20,6 +20,8 @@ enum {
     PIECE = 48 * 1024,     /* what is held for one follower, and a frame more */
     PAGES = 8,             /* of events that a filter drops, before others have their turn */
     ROOTS_KNOWN = 4096,    /* streams whose request is remembered, per follower */
+    LAST_MOST = 100000,    /* what from=-N may ask for … */
+    LAST_LOOKED = 16384,   /* … and among how many events the N are looked for */
 };
 
 struct follower {
@@ -193,6 +195,44 @@ static enum http_verdict go_on(struct follower *follower, struct http_request *r
 
 /* ---- where it begins ---- */
 
+/* The events of (lower, upper], newest first: counts those that are wanted down from *left. Returns
+ * the number before the one with which *left became 0, -1 where it did not, -2 with *err. */
+static int64_t count_back(struct follower *follower, int64_t lower, int64_t upper, int64_t *left,
+                          struct err *err)
+{
+    struct tail_page page;
+    int64_t before = -1;
+    if (tail_read(follower->hub->tail, lower, &page, err) < 0)
+        return -2;
+    for (size_t i = page.count; i > 0 && before < 0; i--)
+        if (page.events[i - 1]->no <= upper && is_wanted(follower, page.events[i - 1]) &&
+            --*left == 0)
+            before = page.events[i - 1]->no - 1;
+    tail_page_fini(&page);
+    return before;
+}
+
+/* Where the last `left` wanted events begin; 0, the start, where they are not found soon: then
+ * there are more of them than were asked for. -2 with *err. */
+static int64_t begin_of_last(struct follower *follower, int64_t newest, int64_t left,
+                             struct err *err)
+{
+    int64_t upper = newest, before = -1;
+    while (upper > 0 && upper > newest - LAST_LOOKED && before == -1) {
+        int64_t lower = upper > TAIL_PAGE ? upper - TAIL_PAGE : 0;
+        before = count_back(follower, lower, upper, &left, err);
+        upper = lower;
+    }
+    return before == -1 ? 0 : before;
+}
+
+/* "-20": the last 20 events. 0 for any other word. */
+static int64_t last_of(const char *from)
+{
+    int64_t last;
+    return from && *from == '-' && str_to_int(from + 1, 1, LAST_MOST, &last) ? last : 0;
+}
+
 /* Sets follower->at; says with a gap what of the wish cannot be met. */
 static int begin(struct follower *follower, struct http_request *request, struct err *err)
 {
@@ -215,9 +255,14 @@ static int begin(struct follower *follower, struct http_request *request, struct
               : found == FEED_CURSOR_UNKNOWN || no > feed.newest ? "unknown_cursor"
                                                                  : NULL;
         follower->at = why ? feed.newest : no;
+    } else if (last_of(http_query(request, "from"))) {
+        follower->at =
+            begin_of_last(follower, feed.newest, last_of(http_query(request, "from")), err);
     } else if (str_eq(http_query(request, "from"), "start")) {
         follower->at = 0;
     }
+    if (follower->at < 0)
+        return -1;
     follower->last = str_eq(http_query(request, "until"), "now") ? feed.newest : -1;
     buf_printf(&request->stream.piece, "retry: %d\n", RETRY_MS);
     put_alive(follower, &request->stream.piece);
@@ -248,9 +293,11 @@ enum http_verdict api_feed(void *ctx, struct http_request *request, struct http_
         return go_on(request->stream.state, request);
     if (!principal_is_person(api_caller(request)))
         return api_refuse(request, response, 403, "not_allowed", "the feed is for people");
-    if (from && !str_eq(from, "start") && !str_eq(from, "now"))
+    if (from && !str_eq(from, "start") && !str_eq(from, "now") && !last_of(from))
         return api_refuse(request, response, 400, "bad_request",
-                          "from=%.40s: it is start or now; ?cursor= goes on behind an event", from);
+                          "from=%.40s: it is start, now, or -N for the last N; ?cursor= goes on "
+                          "behind an event",
+                          from);
     if (until && !str_eq(until, "now"))
         return api_refuse(request, response, 400, "bad_request",
                           "until=%.40s: it is now; without it the feed goes on", until);

@@ -50,6 +50,7 @@ test('what is there is shown, then it ends; filters, cursors, and lines for peop
   assert.deepEqual(await events('-n', '100000'), all);
   assert.deepEqual(await events('-n', '2', '--since', all.at(-2).cursor), all.slice(-1));
   assert.deepEqual(await events('-n', '1', '--type', 'task.finished', '--task', task.id), all.filter(({ stream, type }) => stream === task.id && type === 'task.finished'));
+  assert.deepEqual(await events('-n', '2', '--request', other.id), all.filter(({ stream }) => stream === other.id).slice(-2));
   const text = await company.hq('events', '--task', task.id);
   assert.match(text.stdout, /^\d{4}-\d\d-\d\d \(UTC\)\n\d\d:\d\d:\d\d  t-\w{8}  task\.submitted +operator: /);
   assert.match(text.stdout, /task\.finished +manager: done, complete\n$/);

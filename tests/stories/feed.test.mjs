@@ -60,6 +60,11 @@ test('a follower sees what happens, filtered as it asked', async (t) => {
   assert.deepEqual([...streamsOf(one)], [task.id]);
   assert.deepEqual([...streamsOf(root)], [other.task.id]);
   assert.ok(types.events.every(({ event }) => event === 'task.finished' || event.startsWith('call.')));
+  const last = new Follower(company, '?from=-3&types=call.'), more = new Follower(company, '?from=-100000');
+  t.after(() => [last, more].forEach((each) => each.close()));
+  await until('the last', () => last.events.length >= 3 && more.events.length >= all.events.length);
+  assert.deepEqual(last.events.map(({ id }) => id), all.events.filter(({ event }) => event.startsWith('call.')).slice(-3).map(({ id }) => id), 'no more than asked for');
+  assert.equal(more.events[0].id, all.events[0].id);
   // Those who filter get the cursor of what they were spared, too.
   await until('the cursor moves on', () => one.reader.lastId === all.reader.lastId);
 });
@@ -88,7 +93,7 @@ test('a cursor that does not fit is answered with a gap, a caller that may not w
 
   assert.equal((await company.api('GET', '/v1/feed', undefined, company.token('manager'))).status, 403);
   assert.equal((await company.api('GET', '/v1/feed', undefined, 'wrong')).status, 401);
-  assert.equal((await company.api('GET', '/v1/feed?from=yesterday')).status, 400);
+  for (const bad of ['yesterday', '-0', '-x', '-100001', '--3']) assert.equal((await company.api('GET', `/v1/feed?from=${bad}`)).status, 400, bad);
   assert.equal((await company.api('HEAD', '/v1/feed')).status, 200);
 });
 
