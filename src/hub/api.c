@@ -227,16 +227,16 @@ bool api_may_read(struct http_request *request, const struct task *task)
     return principal_may_read(api_caller(request), task) || is_below_own(request, task);
 }
 
-/* A person is told where to look for what retention has taken out of the ledger. */
-static enum http_verdict no_row(struct hub *hub, struct http_request *request,
-                                struct http_response *response, const char *prefix)
+enum http_verdict api_archived(struct hub *hub, struct http_request *request,
+                               struct http_response *response, const char *prefix)
 {
     struct err err;
-    const char *path = principal_is_person(api_caller(request))
+    const struct principal *caller = api_caller(request);
+    const char *path = principal_is_person(caller) || caller->kind == PRINCIPAL_RUNNER
                            ? retention_find(hub->config, prefix, &request->arena)
                            : NULL;
     if (!path)
-        return no_task(request, response, prefix);
+        return HTTP_PASS;
     err_set(&err, "archived", "%s has left the ledger: it ended longer ago than `retention` says",
             prefix);
     err_hint(&err, "it is in the archive: grep %s %s", prefix, path);
@@ -257,7 +257,9 @@ enum http_verdict api_task(struct hub *hub, struct http_request *request,
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
     if (count == 0)
-        return no_row(hub, request, response, prefix);
+        return api_archived(hub, request, response, prefix) == HTTP_PASS
+                   ? no_task(request, response, prefix)
+                   : HTTP_ANSWER;
     if (!api_may_read(request, &found[0])) {
         api_remember_unseen(hub, request, found[0].id);
         return no_task(request, response, prefix);

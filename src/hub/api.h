@@ -121,6 +121,11 @@ int api_handoff(struct hub *hub, struct handoff *handoff, struct arena *arena, s
  * works on, and everything below that. */
 bool api_may_read(struct http_request *request, const struct task *task);
 
+/* A person (who is told where to look) and the runner learn what retention has taken out of the
+ * ledger: then *response says 410. HTTP_PASS: nothing of that name is in the archive. */
+enum http_verdict api_archived(struct hub *hub, struct http_request *request,
+                               struct http_response *response, const char *prefix);
+
 /* Loads the task whose id is, or alone starts with, `prefix`, if the caller may read it.
  * HTTP_PASS: found; else *response holds the answer. */
 enum http_verdict api_task(struct hub *hub, struct http_request *request,

@@ -40,7 +40,9 @@ enum http_verdict api_run(struct hub *hub, struct http_request *request,
         return api_refuse(request, response, 409, "ambiguous", "%s is the beginning of several ids",
                           prefix);
     if (count == 0)
-        return no_run(request, response, prefix);
+        return api_archived(hub, request, response, prefix) == HTTP_PASS
+                   ? no_run(request, response, prefix)
+                   : HTTP_ANSWER;
     *run = found[0];
     return HTTP_PASS;
 }

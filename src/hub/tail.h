@@ -1,6 +1,6 @@
 /* The newest events of all streams, in memory, as followers of the feed are sent them: read from
  * the ledger and put into text once, however many follow. Who is further behind gets older ones
- * from the ledger. */
+ * from the ledger; while nobody follows none are held. */
 #ifndef HQ_HUB_TAIL_H
 #define HQ_HUB_TAIL_H
 

@@ -22,7 +22,7 @@
 #include "runner/runner.h"
 #include "wire/flow.h"
 
-enum { SWEEP_EVERY_MS = 3600000, LOOK_MS = 5000 };
+enum { SWEEP_EVERY_MS = 3600000, LOOK_MS = 5000, HTTP_GONE = 410 };
 
 static const int64_t KEPT_MS = LIMIT_RUN_FOLDER_DAYS * INT64_C(86400000);
 
@@ -89,18 +89,20 @@ const char *runner_nonce(const struct runner *runner)
     return runner->nonce;
 }
 
-/* Only what the hub says has ended, and long ago; a run that it does not know is left alone. */
+/* Only what the hub says has ended, and long ago or so long that it has left the ledger; a run that
+ * the hub does not know is left alone. */
 static bool is_over(struct runner *runner, const char *run, struct arena *arena, bool *hub_is_away)
 {
     struct err err;
     json_t *answer = NULL;
     int64_t finished = 0, now = 0;
+    int status = 0;
     const char *path = arena_printf(arena, "/v1/runs/%s/definition", run);
     enum hub_outcome outcome =
-        hub_call(runner->hub, "GET", path, NULL, LOOK_MS, NULL, &answer, NULL, &err);
+        hub_call(runner->hub, "GET", path, NULL, LOOK_MS, NULL, &answer, &status, &err);
     *hub_is_away = outcome == HUB_DOWN || outcome == HUB_BUSY;
     if (outcome != HUB_OK)
-        return false;
+        return outcome == HUB_REFUSED && status == HTTP_GONE;
     bool over = run_state_is_terminal(json_get_text(answer, "state", "")) &&
                 time_parse_rfc3339(json_get_text(answer, "finished_at", ""), &finished) &&
                 time_parse_rfc3339(json_get_text(answer, "now", ""), &now) &&

@@ -16,8 +16,8 @@ int runner_start(struct runner *runner,
 struct worker *runner_worker(struct runner *runner); /* borrowed: to wait for it and to drain it */
 const char *runner_nonce(const struct runner *runner);
 
-/* Removes folders of runs that ended LIMIT_RUN_FOLDER_DAYS ago; at most once an hour. Asks the hub.
- */
+/* Removes folders of runs that ended LIMIT_RUN_FOLDER_DAYS ago or have left the ledger; at most once
+ * an hour. Asks the hub. */
 void runner_sweep(struct runner *runner);
 
 /* After the worker was drained: commands that still run are abandoned, the process must end then.

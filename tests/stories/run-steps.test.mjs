@@ -1,7 +1,7 @@
 // Commands of workflows: what a `run` step may do, what its output becomes, and what is known after a
 // death.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -198,3 +198,16 @@ for (const group of points)
     assert.equal(readdirSync(crashes).filter((name) => name.startsWith('fired')).length, group.length);
     await company.check();
   });
+
+test('the folder of a run goes when the run has left the ledger; one that nobody knows stays', async (t) => {
+  const company = await open(t, { flow: { steps: { a: { run: 'echo kept > note' } } } }, { change: (config) => { config.retention = '2s'; } });
+  const done = await run(company, 'flow');
+  assert.ok(existsSync(join(folder(company, done.id), 'note')));
+  const strange = `r-${done.id.slice(2).replace(/./g, 'z')}`;
+  mkdirSync(folder(company, strange));
+  await until('it has left', async () => (await company.api('GET', `/v1/runs/${done.id}`)).status === 410);
+  assert.match((await company.hq('flow', 'show', done.id)).stderr, /has left the ledger/);
+  await company.reborn('runner', company.kill('runner'));
+  await until('the folder has gone', () => !existsSync(folder(company, done.id)));
+  assert.deepEqual(readdirSync(join(company.dir, 'state/runs')), [strange]);
+});
