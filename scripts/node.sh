@@ -3,6 +3,8 @@
 # The machine's own Node serves when it is 20.15 or newer; Debian 12's is 18, then npm brings one.
 set -eu
 cd "$(dirname "$0")/../tests"
+exec 9<.
+flock 9 # two at once would remove each other's files, and the second would find it whole
 fits() { "$1" -e 'const [a,b]=process.versions.node.split(".");process.exit(+a>20||(+a==20&&+b>=15)?0:1)' 2>/dev/null; }
 install() { # folder with a lock file
     [ -e "$1/node_modules/.package-lock.json" ] && [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] && return

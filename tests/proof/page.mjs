@@ -9,7 +9,7 @@ const text = (name) => readFileSync(join(folder, name), 'utf8').trimEnd();
 const json = (name) => (existsSync(join(folder, name)) ? JSON.parse(text(name)) : null);
 
 const parts = [
-  ['crash', 'The kill matrix', 'Every commit, send and receive of three scenarios is a numbered point. The scenario runs once per point, with a SIGKILL there; ' +
+  ['crash', 'The kill matrix', 'Every commit, send and receive of four scenarios is a numbered point. The scenario runs once per point, with a SIGKILL there; ' +
     'then the company is started again and every result, effect, file and money row is looked at.'],
   ['chaos', 'Random deaths under load', 'Thousands of tasks that delegate to each other, while agents and the hub are killed at random.'],
   ['soak', 'Soak', 'A steady stream of turns for two hours while gateways, supervisor and hub are killed at random. Two agents are never killed: what they take may not grow.'],
