@@ -121,11 +121,11 @@ test('the process that runs commands holds no more than its token', async (t) =>
 // One try is running; the runner dies.
 async function killed(t, policy) {
   const company = await open(t, { flow: { steps: {
-    slow: { run: 'echo begun >> ran; test -e go && exit 0; sleep 600', ...(policy ? { on_unknown: policy } : {}) },
+    slow: { run: 'echo begun >> ran; test -e go && exit 0; touch waits; sleep 600', ...(policy ? { on_unknown: policy } : {}) },
   } } });
   const id = await start(company, 'flow');
   const file = join(folder(company, id), 'ran');
-  await until('the command runs', () => existsSync(file));
+  await until('the command has looked for go', () => existsSync(join(folder(company, id), 'waits')));
   const pid = company.kill('runner');
   writeFileSync(join(folder(company, id), 'go'), '');
   await company.reborn('runner', pid);
