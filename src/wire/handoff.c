@@ -119,31 +119,36 @@ static int check_relations(const json_t *document, struct err *err)
 }
 
 /* Parsed once, read by all threads, kept until the process ends. */
-static json_t *schema, *content_schema;
+static json_t *whole_schema, *content_schema;
 
-static void schema_open(void)
+static void schemas_open(void)
 {
     struct err err;
-    schema = json_parse(schema_text, sizeof(schema_text) - 1, &err);
-    content_schema = json_deep_copy(schema);
+    whole_schema = json_parse(schema_text, sizeof(schema_text) - 1, &err);
+    content_schema = json_deep_copy(whole_schema);
     json_t *properties = json_object_get(content_schema, "properties");
     json_object_del(properties, "task");
     json_object_del(properties, "run_id");
 }
 
-static int check_by(json_t *const *by, const json_t *document, struct err *err)
+static const json_t *schema_of(bool is_whole)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, schemas_open);
+    return is_whole ? whole_schema : content_schema;
+}
+
+static int check_by(const json_t *schema, const json_t *document, struct err *err)
+{
     struct buf findings = {0};
     int rc = 0;
-    pthread_once(&once, schema_open);
-    if (json_schema_fits(*by, document, &findings) != 0) {
+    if (json_schema_fits(schema, document, &findings) != 0) {
         const char *text = buf_text(&findings);
         rc = err_set(err, "malformed", "the handoff is malformed: %.*s", (int)strcspn(text, "\n"),
                      text);
     }
     buf_fini(&findings);
-    return rc;
+    return rc == 0 ? check_relations(document, err) : rc;
 }
 
 int handoff_check(const json_t *document, struct err *err)
@@ -152,8 +157,7 @@ int handoff_check(const json_t *document, struct err *err)
         return err_set(err, "malformed",
                        "the handoff has schema_version %lld; this hq knows versions up to %d",
                        (long long)json_get_int(document, "schema_version", 0), HANDOFF_VERSION);
-    int rc = check_by(&schema, document, err);
-    return rc == 0 ? check_relations(document, err) : rc;
+    return check_by(schema_of(true), document, err);
 }
 
 int handoff_check_content(const struct handoff *handoff, const char *failure_class, struct err *err)
@@ -167,9 +171,7 @@ int handoff_check_content(const struct handoff *handoff, const char *failure_cla
     content.agent = content.caller = "somebody";
     content.result = NULL; /* any JSON; it may be large */
     json_t *document = handoff_to_json(&content, class, NULL);
-    int rc = check_by(&content_schema, document, err);
-    if (rc == 0)
-        rc = check_relations(document, err);
+    int rc = check_by(schema_of(false), document, err);
     json_decref(document);
     return rc;
 }
