@@ -240,6 +240,7 @@ static int begin(struct follower *follower, struct http_request *request, struct
     struct ledger_feed feed;
     struct ledger *ledger = follower->hub->ledger;
     const char *cursor = http_header(request, "Last-Event-ID");
+    const char *from = http_query(request, "from");
     const char *why = NULL;
     if (str_is_empty(cursor))
         cursor = http_query(request, "cursor");
@@ -255,10 +256,9 @@ static int begin(struct follower *follower, struct http_request *request, struct
               : found == FEED_CURSOR_UNKNOWN || no > feed.newest ? "unknown_cursor"
                                                                  : NULL;
         follower->at = why ? feed.newest : no;
-    } else if (last_of(http_query(request, "from"))) {
-        follower->at =
-            begin_of_last(follower, feed.newest, last_of(http_query(request, "from")), err);
-    } else if (str_eq(http_query(request, "from"), "start")) {
+    } else if (last_of(from)) {
+        follower->at = begin_of_last(follower, feed.newest, last_of(from), err);
+    } else if (str_eq(from, "start")) {
         follower->at = 0;
     }
     if (follower->at < 0)
