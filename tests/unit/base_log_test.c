@@ -242,12 +242,19 @@ static void large_files_are_begun_anew_and_the_oldest_go(void **state)
     arena_fini(&arena);
 }
 
-enum { WRITERS = 4, LINES = 3000 };
+enum { WRITERS = 4, LINES = 3000, PART = 500, PARTS = LINES / PART };
+
+/* All meet before each part, so that two parts end in one file at most, however the machine shares its
+ * time: the rotation after a meeting finds the part before it, and perhaps the next one, too. */
+static pthread_barrier_t meeting;
 
 static void *write_lines(void *arg)
 {
-    for (int i = 0; i < LINES; i++)
+    for (int i = 0; i < LINES; i++) {
+        if (i % PART == 0)
+            pthread_barrier_wait(&meeting);
         log_info("line %d of %d.", i, (int)(intptr_t)arg);
+    }
     return NULL;
 }
 
@@ -258,12 +265,14 @@ static void rotate_while_others_write(void)
     pthread_t threads[WRITERS];
     log_init("a", LOG_INFO);
     log_rotation_init(&rotation, path, &limits);
+    pthread_barrier_init(&meeting, NULL, WRITERS + 1);
     for (int i = 0; i < WRITERS; i++)
         if (thread_start(&threads[i], "writer", write_lines, (void *)(intptr_t)i) < 0)
             _exit(1);
-    for (int i = 0; i < 2000; i++) {
-        log_rotate(&rotation);
-        sched_yield();
+    for (int part = 0; part < PARTS; part++) {
+        pthread_barrier_wait(&meeting);
+        for (int i = 0; i < 300; i++)
+            log_rotate(&rotation);
     }
     for (int i = 0; i < WRITERS; i++)
         pthread_join(threads[i], NULL);
@@ -289,7 +298,7 @@ static void no_line_is_lost_over_rotations(void **state)
         }
     }
     assert_int_equal(count, WRITERS * LINES);
-    assert_true(files > 2);
+    assert_true(files >= PARTS / 2);
     arena_fini(&arena);
 }
 
