@@ -213,12 +213,16 @@ static struct http_exchange *desk_next(struct http_desk *desk)
     }
 }
 
-/* Lets go of the lock meanwhile, because the library has a lock of its own. */
+/* Lets go of the lock meanwhile, because the library has a lock of its own. The answer may be sent
+ * before the library's call is over, which still names the daemon: so these calls are counted. */
 static void desk_resume(struct http_desk *desk, struct http_exchange *exchange)
 {
+    desk->resuming++;
     pthread_mutex_unlock(&desk->mutex);
     MHD_resume_connection(exchange->connection);
     pthread_mutex_lock(&desk->mutex);
+    if (--desk->resuming == 0 && desk->closing)
+        pthread_cond_broadcast(&desk->quiet);
 }
 
 /* Both sides of an exchange that was given up let go of it; the caller holds the lock. */
@@ -387,6 +391,8 @@ void http_desk_close(struct http_desk *desk, int64_t drain_ms)
     until = time_boot_ms() + DESK_UNSENT_MS;
     while (desk->unsent > 0 && (now = time_boot_ms()) < until)
         thread_cond_wait(&desk->quiet, &desk->mutex, until - now);
+    while (desk->resuming > 0) /* the daemons are freed next; the call waits for nobody */
+        thread_cond_wait(&desk->quiet, &desk->mutex, -1);
     pthread_mutex_unlock(&desk->mutex);
 }
 

@@ -17,7 +17,7 @@ struct http_desk_bucket {
 struct http_desk {
     pthread_mutex_t mutex;
     pthread_cond_t work;  /* the queue, the nearest deadline or `closing` changed */
-    pthread_cond_t quiet; /* `threads`, `running` or `unsent` fell */
+    pthread_cond_t quiet; /* `threads`, `running`, `unsent` or `resuming` fell */
     const char *name;
     int threads_max;
     /* Calls the handler; HTTP_PARK after http_park(), else the answer has been built. */
@@ -32,6 +32,7 @@ struct http_desk {
     uint64_t generation;
     int64_t next_due, next_look; /* time_boot_ms() */
     int threads, idle, queued;
+    int resuming; /* threads inside MHD_resume_connection() */
     bool closing, orphaned;
 };
 
@@ -52,7 +53,7 @@ bool http_desk_gave_up(struct http_desk *desk, struct http_exchange *exchange);
 bool http_desk_is_closing(struct http_desk *desk);
 
 /* Answers all that waits with 503, waits at most drain_ms for running handlers, gives the others
- * up, and waits a little until the answers are sent. */
+ * up, and waits a little until the answers are sent. Then only event threads name the connections. */
 void http_desk_close(struct http_desk *desk, int64_t drain_ms);
 
 /* After the connections are gone: true when handlers still run; the last of them calls on_last. */

@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
+#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +28,20 @@ struct fixture {
     atomic_int hold_entered, hold_left;
     atomic_bool release;
 };
+
+/* Stands before the library's function. With `lag_ms` its caller stays inside for so long after the
+ * connection went on, as it may on a busy machine. */
+static atomic_int lag_ms, inside;
+
+void MHD_resume_connection(struct MHD_Connection *connection)
+{
+    void (*resume)(struct MHD_Connection *);
+    *(void **)&resume = dlsym(RTLD_NEXT, "MHD_resume_connection");
+    inside++;
+    resume(connection);
+    usleep(lag_ms * 1000);
+    inside--;
+}
 
 static enum http_verdict show(void *ctx, struct http_request *request,
                               struct http_response *response)
@@ -513,6 +529,19 @@ static void slow_requests_are_ended(void **state)
     http_server_close(fixture.server, 1000);
 }
 
+/* The library frees the daemon that a thread still names when it has just resumed a connection. */
+static void a_closing_server_waits_for_those_who_resume(void **state)
+{
+    struct fixture fixture = {0};
+    fixture_open(&fixture, 0);
+    lag_ms = 300;
+    has(probe_ask(fixture.port, "GET /v1/tasks/1 HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n"),
+        "200 OK");
+    http_server_close(fixture.server, 1000);
+    assert_int_equal(inside, 0);
+    lag_ms = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +565,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test(clients_may_hang_up_in_the_middle_of_an_answer),
         cmocka_unit_test(slow_requests_are_ended),
+        cmocka_unit_test(a_closing_server_waits_for_those_who_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
