@@ -277,13 +277,14 @@ export class Company {
     return this.hook(agent, `/hooks/runs/${runId}?wait=${wait}`, undefined, { method: 'GET' });
   }
 
-  // One call of the hub's API over its unix socket.
+  // One call of the hub's API over its unix socket; a Buffer is sent as it is. The connection is ours to
+  // end: Node ends a large body with an empty write, which fails where the server has answered and left.
   api(method, path, body, token = this.token('operator')) {
     return new Promise((done, fail) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
+      const text = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
       const request = http.request({
         socketPath: join(this.dir, 'state/hub.sock'), method, path, agent: false,
-        headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(text === undefined ? {} : { 'content-length': Buffer.byteLength(text) }) },
+        headers: { connection: 'keep-alive', ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(text === undefined ? {} : { 'content-length': Buffer.byteLength(text) }) },
       }, (response) => {
         let answer = '';
         response.setEncoding('utf8').on('data', (part) => (answer += part));
