@@ -69,15 +69,22 @@ static void *script_run(void *arg)
     return NULL;
 }
 
-static void script_start(struct script *script)
+/* A port of ours on which nobody listens yet. */
+static int take_port(int *port)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
-    script->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(script->listener, (struct sockaddr *)&addr, len), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    *port = ntohs(addr.sin_port);
+    return fd;
+}
+
+static void script_start(struct script *script)
+{
+    script->listener = take_port(&script->port);
     assert_int_equal(listen(script->listener, 4), 0);
-    getsockname(script->listener, (struct sockaddr *)&addr, &len);
-    script->port = ntohs(addr.sin_port);
     assert_int_equal(thread_start(&script->thread, "script", script_run, script), 0);
 }
 
@@ -370,11 +377,11 @@ static void every_phase_has_a_deadline(void **state)
     times_out(*state, &silent, &request, "the first byte");
     struct script slow = {.first = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
                           .stall = true};
-    request = (struct fetch_request){.first_byte_ms = 5000, .idle_ms = 60};
+    request = (struct fetch_request){.first_byte_ms = PROBE_WAIT_MS, .idle_ms = 60};
     times_out(*state, &slow, &request, "the next piece");
     struct script total = {.first = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
                            .stall = true};
-    request = (struct fetch_request){.idle_ms = 5000, .total_ms = 60};
+    request = (struct fetch_request){.idle_ms = PROBE_WAIT_MS, .total_ms = 60};
     times_out(*state, &total, &request, "the whole answer");
 }
 
@@ -445,11 +452,10 @@ static void retry_after_has_two_forms(void **state)
 
 static void refused_connections_were_not_sent(void **state)
 {
-    struct script script = {0};
-    script_start(&script);
-    script_end(&script); /* now nobody listens there */
+    int port, fd = take_port(&port); /* and nobody else gets it meanwhile */
     struct fetch_request request = {.body = "x", .body_len = 1};
-    struct outcome got = ask(*state, &request, script.port, "/?key=secret");
+    struct outcome got = ask(*state, &request, port, "/?key=secret");
+    close(fd);
     assert_int_equal(got.outcome, FETCH_UNREACHABLE);
     assert_false(got.response.sent);
     assert_string_equal(got.err.code, "unreachable");

@@ -159,6 +159,11 @@ static bool many_are_open(void *ctx)
     return ((struct fixture *)ctx)->open == MANY;
 }
 
+static bool a_piece_is_made(void *ctx)
+{
+    return ((struct fixture *)ctx)->pieces > 0;
+}
+
 static void raise_to(struct fixture *fixture, int value)
 {
     fixture->value = value;
@@ -185,7 +190,7 @@ static void pieces_come_as_they_are_made(void **state)
     got[0] = '\0';
     assert_true(read_until(fd, got, sizeof(got), "HTTP/1.1"));
     close(fd);
-    http_server_close(fixture.server, 1000);
+    http_server_close(fixture.server, PROBE_WAIT_MS);
     assert_int_equal(fixture.open, 0);
 }
 
@@ -220,6 +225,7 @@ static void a_deaf_peer_costs_one_piece(void **state)
     static char bytes[1 << 16];
     fixture_open(&fixture);
     int fd = ask(&fixture, "/flood");
+    assert_true(probe_until(a_piece_is_made, &fixture));
     int made = pieces_of(&fixture);
     assert_in_range(made, 1, (8 << 20) / PIECE);
     for (long long total = 0; total < 4LL * made * PIECE;) {
@@ -260,7 +266,7 @@ static void a_closing_server_ends_its_streams(void **state)
     int parked = ask(&fixture, "/count?last=5"), deaf = ask(&fixture, "/flood");
     assert_true(read_until(parked, got, sizeof(got), "<1>"));
     pieces_of(&fixture);
-    http_server_close(fixture.server, 1000);
+    http_server_close(fixture.server, PROBE_WAIT_MS);
     assert_true(read_until(parked, got, sizeof(got), "\r\n0\r\n\r\n"));
     assert_int_equal(fixture.open, 0);
     close(parked);
@@ -293,7 +299,7 @@ static void a_question_for_the_head_begins_no_stream(void **state)
         fixture.port, "HEAD /count?last=5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert_non_null(strstr(answer, "200 OK"));
     assert_null(strstr(answer, "<1>"));
-    http_server_close(fixture.server, 1000);
+    http_server_close(fixture.server, PROBE_WAIT_MS);
     assert_int_equal(fixture.open, 0);
 }
 
