@@ -229,8 +229,11 @@ static void test_cancel_and_deadline(void **state)
     stage->deadline = 1; /* long ago */
     assert_int_equal(say(stage, "waits"), MODEL_UNREACHABLE);
     assert_string_equal(stage->err.code, "model_timeout");
-    stage->deadline = time_boot_ms() + 300;
-    assert_int_equal(say(stage, "stutters"), MODEL_UNREACHABLE);
+    /* A busy machine may reach the first deadlines before the first piece. */
+    for (int64_t ms = 300; ms <= 20000 && stage->heard.len == 0; ms *= 4) {
+        stage->deadline = time_boot_ms() + ms;
+        assert_int_equal(say(stage, "stutters"), MODEL_UNREACHABLE);
+    }
     assert_string_equal(buf_text(&stage->heard), "ab");
 }
 
