@@ -54,7 +54,8 @@ static enum http_verdict respond(void *ctx, struct http_request *request,
 static const struct http_route routes[] = {
     {"GET", "/v1/*", respond}, {"POST", "/v1/*", respond}, {NULL, NULL, NULL}};
 
-/* The text of an answer, with ' for " and times in seconds from now in <…>: "<-300>". */
+/* The text of an answer, with ' for " and times in seconds from now in <…>: "<-300>". What is said
+ * of an age must not change while the doctor takes its time: of days it says no more than hours. */
 static json_t *parse(const char *text)
 {
     struct err err = {0};
@@ -251,11 +252,11 @@ static void a_run_that_cannot_be_followed(void **state)
 static void a_task_whose_worker_is_gone(void **state)
 {
     answer("/v1/tasks?state=working",
-           "{'items':[{'id':'t-1','agent':'a','state':'working','ready_at':<-300>},"
+           "{'items':[{'id':'t-1','agent':'a','state':'working','ready_at':<-172800>},"
            "{'id':'t-2','agent':'a','state':'working','ready_at':<10>}]}");
     examine("task/lost");
     assert_int_equal(doctor.count, 1);
-    expect_seen("task/lost", DOCTOR_FAIL, "t-1 of a: its lease ended 5m00s ago");
+    expect_seen("task/lost", DOCTOR_FAIL, "t-1 of a: its lease ended 2d 0h ago");
     expect_fix("task/lost", DOCTOR_FAIL, "hq task cancel t-1");
 }
 
@@ -340,7 +341,7 @@ static void queues_that_nobody_serves(void **state)
 {
     answer("/v1/tasks?state=queued",
            "{'items':[{'id':'t-1','agent':'gone','state':'queued','ready_at':<-60>},"
-           "{'id':'t-2','agent':'gone','state':'queued','ready_at':<-120>},"
+           "{'id':'t-2','agent':'gone','state':'queued','ready_at':<-172800>},"
            "{'id':'t-3','agent':'hq.runner','state':'queued','ready_at':<-5>},"
            "{'id':'t-4','agent':'a','state':'queued','ready_at':<-3600>,'blocked':true},"
            "{'id':'t-5','agent':'a','state':'queued','ready_at':<3600>},"
@@ -348,7 +349,7 @@ static void queues_that_nobody_serves(void **state)
     examine("task/stuck");
     assert_int_equal(doctor.count, 2);
     assert_string_equal(doctor.findings[0].seen,
-                        "2 tasks wait for gone, the oldest for 2m00s: hq.yaml has no such agent");
+                        "2 tasks wait for gone, the oldest for 2d 0h: hq.yaml has no such agent");
     expect_fix("task/stuck", DOCTOR_WARN, "--agent gone");
     assert_non_null(strstr(doctor.findings[1].seen, "hq.runner, the oldest for "));
     answer("/v1/tasks?state=queued",
@@ -363,14 +364,14 @@ static void queues_that_nobody_serves(void **state)
 static void pauses_are_told_and_make_nothing_stuck(void **state)
 {
     answer("/v1/status", "{'agents':[],'paused':[{'id':'company','by':'operator','panic':true,"
-                         "'at':<-60>,'reason':'too dear'},{'id':'agent:a','by':'person:ceo',"
+                         "'at':<-172800>,'reason':'too dear'},{'id':'agent:a','by':'person:ceo',"
                          "'at':<-60>}]}");
     answer("/v1/tasks?state=queued",
            "{'items':[{'id':'t-6','agent':'a','state':'queued','ready_at':<-1200>,"
            "'deadline_at':<-600>}]}");
     examine("work");
     assert_string_equal(seen("work/paused", DOCTOR_WARN),
-                        "company: panic by operator 1m00s ago: too dear");
+                        "company: panic by operator 2d 0h ago: too dear");
     assert_true(str_ends(expect("work/paused", DOCTOR_WARN)->fix, "hq resume"));
     expect_fix("work/paused", DOCTOR_INFO, "hq resume a");
     examine("task/stuck");
