@@ -203,6 +203,8 @@ static void many_runs_at_once_come_to_their_end(void **state)
     const char *bundle = bundle_of(c, three), *runs[RUNS];
     for (size_t i = 0; i < RUNS; i++)
         runs[i] = start_run(c, bundle, NULL, arena_printf(&c->arena, "k%zu", i));
+    for (size_t i = 0; i < RUNS; i++) /* so that all first steps stand before any third one */
+        await_step(c, runs[i], "a", "running");
     for (size_t i = 0; i < RUNS; i++) {
         do_task(c, "alpha", "1");
         do_task(c, "beta", "2");
