@@ -64,24 +64,26 @@ static bool can_bind(int port)
     return can;
 }
 
-/* … with nobody on the third port below it: other tests run beside this one. */
-static int listen_above_a_free_port(int *port)
+/* … with nobody on the third port below and above it, nor on another's: other tests run beside this
+ * one. */
+static int listen_among_free_ports(int *port, int *others)
 {
-    int fd = listen_somewhere(port);
-    while (!can_bind(*port - 3)) {
+    for (;;) {
+        int fd = listen_somewhere(port);
+        *others = *port > 40000 ? *port - 20000 : *port + 20000;
+        if (can_bind(*port - 3) && can_bind(*port + 3) && can_bind(*others) &&
+            can_bind(*others + 3))
+            return fd;
         close(fd);
-        fd = listen_somewhere(port);
     }
-    return fd;
 }
 
 static void a_taken_port_is_named_with_its_holder(void **state)
 {
     struct err err = {0};
     char text[64];
-    int port, fd = listen_above_a_free_port(&port);
+    int port, fd = listen_among_free_ports(&port, &agents[1].port);
     agents[0].port = port;
-    agents[1].port = port > 40000 ? port - 20000 : port + 20000;
     assert_int_equal(ports_check(&config, &err), -1);
     assert_string_equal(err.code, "port_taken");
     snprintf(text, sizeof(text), "manager: port %d is in use by ", port);
@@ -99,10 +101,9 @@ static void a_running_agent_may_have_its_port(void **state)
     struct err err = {0};
     struct lock *lock;
     char run[64];
-    int port, fd = listen_somewhere(&port);
+    int port, fd = listen_among_free_ports(&port, &agents[1].port);
     snprintf(run, sizeof(run), "%s/run", dir);
     agents[0].port = port;
-    agents[1].port = port > 40000 ? port - 20000 : port + 20000;
     assert_int_equal(lock_take(run, "gateway-manager", &lock, NULL, &err), 0);
     assert_int_equal(ports_check(&config, &err), 0);
     lock_release(lock);
