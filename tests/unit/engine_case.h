@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "ledger/ledger.h"
 
-enum { WAIT_MS = 20000 /* for anything; nothing takes that long */ };
+enum { WAIT_MS = 60000 /* for anything; nothing takes that long */ };
 
 struct engine_case {
     struct config config;

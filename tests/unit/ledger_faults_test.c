@@ -169,7 +169,7 @@ static int gate_run(struct tx *tx, void *arg)
 {
     struct barrier *gate = arg;
     atomic_store(&gate->entered, true);
-    for (int i = 0; i < 20000 && !atomic_load(&gate->opened); i++)
+    for (int i = 0; i < 60000 && !atomic_load(&gate->opened); i++)
         rest();
     return 0;
 }
@@ -194,7 +194,7 @@ static void send_together(struct ledger_case *c, struct sender *senders, size_t 
     for (size_t i = 0; i < count; i++) {
         senders[i].c = c;
         pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]);
-        for (int j = 0; j < 5000 && queue_length(c->ledger) <= i; j++)
+        for (int j = 0; j < 10000 && queue_length(c->ledger) <= i; j++)
             rest();
     }
     size_t queued = queue_length(c->ledger);

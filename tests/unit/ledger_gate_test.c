@@ -89,7 +89,7 @@ static void a_freed_place_wakes_by_itself(void **state)
     ask(c, "t-1", 1);
     ask(c, "t-2", 1);
     answer(c, "t-1", 1);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 20000; i++) {
         if (str_eq(case_task(c, "t-2")->state, TASK_QUEUED))
             break;
         ledger_wait(c->ledger, 1, &c->arena, &(const char **){NULL}, &(size_t){0});

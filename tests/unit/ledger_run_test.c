@@ -210,13 +210,13 @@ static void a_run_is_named_when_its_time_comes(void **state)
     size_t count;
     run_define(c);
     run_start(c, "t-1");
-    assert_true(was_touched(c, "run:r-1", 5000));
+    assert_true(was_touched(c, "run:r-1", 20000));
     struct run_decision later = {.run = "r-1", .row = {.ready_at = ledger_now(c->ledger) + 60000}};
     assert_int_equal(run_decide(c, later), LEDGER_OK);
     case_pass(c, 59000);
     assert_false(was_touched(c, "run:r-1", 20));
     case_pass(c, 1001);
-    assert_true(was_touched(c, "run:r-1", 5000));
+    assert_true(was_touched(c, "run:r-1", 20000));
     assert_int_equal(ledger_query(c->ledger, LIST_RUNS_DUE, NULL, NULL, ledger_now(c->ledger), 0,
                                   &c->arena, &rows, &count, &c->err),
                      0);
