@@ -91,8 +91,9 @@ void case_restart(struct ledger_case *c)
 void case_pass(struct ledger_case *c, int64_t ms)
 {
     __atomic_add_fetch(&c->wall, ms, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&c->boot, ms, __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&c->awake, ms, __ATOMIC_SEQ_CST);
+    /* Last, as what is due goes by it: no sweep of the commit thread's own sees half a step. */
+    __atomic_add_fetch(&c->boot, ms, __ATOMIC_SEQ_CST);
     if (ledger_sweep(c->ledger, &c->err) < 0)
         fail_msg("%s", c->err.message);
 }
