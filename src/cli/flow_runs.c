@@ -35,8 +35,8 @@ static int show(const struct invocation *invocation, const json_t *answer)
 {
     struct arena *arena = invocation->arena;
     json_t *run, *items = json_object_get(answer, "items");
-    size_t i = json_array_size(items);
-    while (i > wanted(invocation)) /* a page of the hub may have a few more */
+    size_t i = json_array_size(items), most = wanted(invocation);
+    while (i > most) /* a page of the hub may have a few more */
         json_array_remove(items, --i);
     if (invocation->json)
         return output_json(json_pack("{s:O}", "items", items));

@@ -15,8 +15,7 @@ struct build {
     struct arena *arena;
     const struct yaml_document *document;
     const json_t *root, *defaults;
-    json_t *fallbacks;       /* path of a key → its default, read once; null: it has none */
-    json_t *agent_fallbacks; /* the same by path within an agent */
+    json_t *fallbacks; /* path of a key → its default, read once; null: it has none */
     struct arena scratch;
     struct {
         const json_t *value;
@@ -69,20 +68,18 @@ static const json_t *setting(struct build *build, const char *path)
     return value ? value : fallback_of(build, path);
 }
 
+/* `path` is the table's: "agents.*.turns". */
+static const json_t *agent_own(const json_t *agent, const char *path)
+{
+    return dig(agent, path + sizeof("agents.*.") - 1);
+}
+
 static const json_t *agent_setting(struct build *build, const json_t *agent, const char *path)
 {
-    const json_t *value = dig(agent, path);
+    const json_t *value = agent_own(agent, path);
     if (!value)
-        value = dig(build->defaults, path);
-    if (value)
-        return value;
-    json_t *known = json_object_get(build->agent_fallbacks, path);
-    if (known)
-        return json_is_null(known) ? NULL : known;
-    value = fallback_of(build, arena_printf(&build->scratch, "agents.*.%s", path));
-    known = value ? json_incref((json_t *)value) : json_null();
-    json_object_set_new(build->agent_fallbacks, path, known);
-    return value;
+        value = agent_own(build->defaults, path);
+    return value ? value : fallback_of(build, path);
 }
 
 static const char *text_of(struct build *build, const json_t *value)
@@ -118,7 +115,7 @@ static const void **shared_place(struct build *build, const json_t *value)
 static const char *agent_text(struct build *build, const json_t *agent, const char *path)
 {
     const json_t *value = agent_setting(build, agent, path);
-    const void **place = value && !dig(agent, path) ? shared_place(build, value) : NULL;
+    const void **place = value && !agent_own(agent, path) ? shared_place(build, value) : NULL;
     if (!place)
         return text_of(build, value);
     if (!*place)
@@ -129,7 +126,7 @@ static const char *agent_text(struct build *build, const json_t *agent, const ch
 static const char *const *agent_texts(struct build *build, const json_t *agent, const char *path)
 {
     const json_t *value = agent_setting(build, agent, path);
-    const void **place = value && !dig(agent, path) ? shared_place(build, value) : NULL;
+    const void **place = value && !agent_own(agent, path) ? shared_place(build, value) : NULL;
     if (!place)
         return texts_of(build, value);
     if (!*place)
@@ -259,8 +256,8 @@ static void build_choice(struct build *build, struct config_agent *agent, const 
 static void build_heartbeat(struct build *build, struct config_agent *agent, const json_t *value)
 {
     agent->heartbeat_every_ms =
-        ms_of(agent_setting(build, value, "heartbeat.every"), "agents.*.heartbeat.every");
-    agent->heartbeat_target = agent_text(build, value, "heartbeat.target");
+        ms_of(agent_setting(build, value, "agents.*.heartbeat.every"), "agents.*.heartbeat.every");
+    agent->heartbeat_target = agent_text(build, value, "agents.*.heartbeat.target");
 }
 
 static void build_agent(struct build *build, struct config_agent *agent, const char *id,
@@ -276,18 +273,18 @@ static void build_agent(struct build *build, struct config_agent *agent, const c
     agent->port = number >= 1 && number <= 65535 ? (int)number : 0;
     agent->aliases = texts_of(build, dig(value, "aliases"));
     agent->capabilities = texts_of(build, dig(value, "capabilities"));
-    agent->delegates = agent_texts(build, value, "delegates");
-    agent->revisits = agent_texts(build, value, "revisits");
-    agent->deliver = agent_text(build, value, "deliver");
+    agent->delegates = agent_texts(build, value, "agents.*.delegates");
+    agent->revisits = agent_texts(build, value, "agents.*.revisits");
+    agent->deliver = agent_text(build, value, "agents.*.deliver");
     build_choice(build, agent, value);
-    agent->workspace = path_of(build, agent_setting(build, value, "workspace"), id);
-    agent->instance = path_of(build, agent_setting(build, value, "instance"), id);
-    agent->tools_allow = agent_texts(build, value, "tools.allow");
-    agent->exec_network = json_is_true(agent_setting(build, value, "tools.exec.network"));
-    agent->exec_timeout_ms =
-        ms_of(agent_setting(build, value, "tools.exec.timeout"), "agents.*.tools.exec.timeout");
-    agent->exec_on_unknown = agent_text(build, value, "tools.exec.on_unknown");
-    agent->turns = int_of(agent_setting(build, value, "turns"), "agents.*.turns");
+    agent->workspace = path_of(build, agent_setting(build, value, "agents.*.workspace"), id);
+    agent->instance = path_of(build, agent_setting(build, value, "agents.*.instance"), id);
+    agent->tools_allow = agent_texts(build, value, "agents.*.tools.allow");
+    agent->exec_network = json_is_true(agent_setting(build, value, "agents.*.tools.exec.network"));
+    agent->exec_timeout_ms = ms_of(agent_setting(build, value, "agents.*.tools.exec.timeout"),
+                                   "agents.*.tools.exec.timeout");
+    agent->exec_on_unknown = agent_text(build, value, "agents.*.tools.exec.on_unknown");
+    agent->turns = int_of(agent_setting(build, value, "agents.*.turns"), "agents.*.turns");
     build_heartbeat(build, agent, value);
 }
 
@@ -412,8 +409,7 @@ void config_build(struct config *config, const struct yaml_document *document)
                           .document = document,
                           .root = document->root,
                           .defaults = json_object_get(document->root, "defaults"),
-                          .fallbacks = json_object(),
-                          .agent_fallbacks = json_object()};
+                          .fallbacks = json_object()};
     build_company(&build);
     build_limits(&build);
     build_models(&build);
@@ -425,7 +421,6 @@ void config_build(struct config *config, const struct yaml_document *document)
     build_workflows(&build);
     build_logs(&build);
     json_decref(build.fallbacks);
-    json_decref(build.agent_fallbacks);
     arena_fini(&build.scratch);
 }
 
