@@ -16,7 +16,7 @@
 #include "base/folder.h"
 #include "base/str.h"
 #include "doctor_fixture.h"
-#include "sys/spawn.h"
+#include "program.h"
 
 struct doctor doctor;
 struct config *company;
@@ -25,8 +25,7 @@ int doctor_setup(void **state)
 {
     company = NULL;
     doctor = (struct doctor){0};
-    if (getenv("HQ_BINARY"))
-        spawn_set_self(getenv("HQ_BINARY"));
+    program_set();
     return folder_setup(state);
 }
 

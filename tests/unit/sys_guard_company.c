@@ -17,8 +17,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "program.h"
 #include "sys/guard.h"
-#include "sys/spawn.h"
 #include "sys_guard_company.h"
 
 char top[64];
@@ -162,8 +162,7 @@ bool appears(const char *path)
 int walls_run(const char *name, const struct CMUnitTest *tests, size_t count)
 {
     struct arena probe = {0};
-    if (getenv("HQ_BINARY"))
-        spawn_set_self(getenv("HQ_BINARY"));
+    program_set();
     guard_available(&probe, &why_not);
     int rc = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
     arena_fini(&probe);

@@ -18,9 +18,9 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "program.h"
 #include "sys/guard.h"
 #include "sys/guard_switch.h"
-#include "sys/spawn.h"
 #include "tool/tool.h"
 
 static char top[64], workspace[80], locks[80];
@@ -209,8 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cancelled_turn_ends_its_command, place_open, place_close),
     };
     struct arena probe = {0};
-    if (getenv("HQ_BINARY"))
-        spawn_set_self(getenv("HQ_BINARY"));
+    program_set();
     guard_available(&probe, &why_not);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     arena_fini(&probe);
