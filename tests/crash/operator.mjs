@@ -6,14 +6,14 @@ export async function insist(company, what, action) {
   return until(what, async () => {
     if (!company.pid('supervisor')) await company.hq('up', '-d', '--wait', '--timeout', '4s');
     return action();
-  }, 60000);
+  });
 }
 
 export async function bringDown(company) {
   await until('everything down', async () => {
     await company.hq('down', { timeout: 30000 });
     return processesOf(company.dir).length === 0;
-  }, 60000);
+  });
 }
 
 // Again and again: a supervisor may start somebody between the look and the kill.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Company, until } from './company.mjs';
-import { checkRun, decide, lookRun, runEnded, startRun, untilGate, untilRun, untilRunEnds, writeFlow } from './flows.mjs';
+import { checkRun, decide, gateOf, lookRun, runEnded, startRun, untilGate, untilRun, untilRunEnds, writeFlow } from './flows.mjs';
 
 const gated = (approve = {}) => ({
   steps: {
@@ -54,7 +54,7 @@ test('a word at the moment of the expiry: approved or expired, never both', asyn
   const company = await open(t, { expires: '1s' });
   const ids = await Promise.all(Array.from({ length: 12 }, () => startRun(company, 'gated')));
   await Promise.all(ids.map(async (id, i) => {
-    const item = await untilGate(company, id);
+    const item = await gateOf(company, id);
     const due = Date.parse(item.expires_at) - 6 + i;
     await until('the moment', () => Date.now() >= due);
     const answer = await decide(company, item.id, 'approved');
@@ -67,7 +67,7 @@ test('a word at the moment of the expiry: approved or expired, never both', asyn
 test('the hub is down at the deadline: it is rejected at the next start, and a late word is told so', async (t) => {
   const company = await open(t, { expires: '2s' });
   const id = await startRun(company, 'gated');
-  const item = await untilGate(company, id);
+  const item = await gateOf(company, id);
   await company.hq('down');
   await until('the deadline has passed', () => Date.now() > Date.parse(item.expires_at) + 50);
   await company.up();

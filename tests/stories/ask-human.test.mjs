@@ -55,7 +55,7 @@ async function waiting(company, id) {
 }
 
 async function ended(company, id) {
-  const { json } = await company.api('GET', `/v1/tasks/${id}?wait_ms=30000`);
+  const json = await company.ended(id);
   assert.equal(json.task.state, 'done', JSON.stringify(json));
   return json.handoff.result;
 }
@@ -191,8 +191,7 @@ test('everything is killed while the question waits; then it is answered', async
   const company = await open(t);
   const id = await asked(company, 'both:mirror');
   const item = await waiting(company, id);
-  for (const { pid } of processesOf(company.dir)) process.kill(pid, 'SIGKILL');
-  await until('all are gone', () => processesOf(company.dir).length === 0);
+  await company.killAll();
   await company.up();
   assert.equal((await inbox(company))[0].id, item.id, 'the same question, asked once');
   company.kill('hub');
@@ -241,7 +240,7 @@ test('a cancelled task asks no longer', async (t) => {
 async function broken(company, command) {
   const marker = join(company.workspace('manager'), 'runs.txt');
   const id = await asked(company, `sh:\`${command}\``);
-  await until('the command runs', () => existsSync(marker));
+  await until('the command has said so', () => existsSync(marker) && readFileSync(marker, 'utf8') === 'ran\n');
   const guard = await until('its guard', () => processesOf(company.dir).find((info) => / guard/.test(info.command)));
   company.kill('gateway-manager');
   try {

@@ -56,8 +56,9 @@ test('work that fails exits 1, waiting that times out exits 124 and the work goe
   assert.equal(refused.code, 1);
   assert.equal(refused.task.state, 'failed');
   assert.ok(refused.task.failure.class && refused.task.failure.message, JSON.stringify(refused.task));
-  const slow = await company.hq('ask', 'manager', 'pause1s:x', '--timeout', '100ms');
+  const slow = await company.hq('ask', 'manager', 'sh:`until [ -e go ]; do sleep 0.05; done`', '--timeout', '100ms');
   assert.equal(slow.code, 124);
+  writeFileSync(join(company.workspace('manager'), 'go'), '');
   const { items } = (await company.hq('task', 'list', '--json')).json;
   await until('it went on', async () => (await company.task(items[0].id)).task.state === 'done');
 });

@@ -97,8 +97,8 @@ test('an agent asks whom it may, as a delegation from the task that it works on'
   await remembered(company, made.json.task.id, 'task.routed', /"chosen":"webster"/);
   const again = await ask({ capability: 'literature' });
   assert.deepEqual([again.status, again.json.task.id], [200, made.json.task.id]);
-  const done = await company.api('GET', `/v1/tasks/${made.json.task.id}?wait_ms=20000`, undefined, token);
-  assert.equal(done.json.handoff.result, 'echo found');
+  const done = await company.ended(made.json.task.id, token);
+  assert.equal(done.handoff.result, 'echo found');
   await company.check();
 });
 

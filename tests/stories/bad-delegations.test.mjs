@@ -60,7 +60,7 @@ test('whatever a program gets wrong is refused by name', async (t) => {
   await refused({ deadline_ms: -1 }, 400, 'bad_deadline');
   await refused({ budget: { micro_usd: -1 } }, 400, 'bad_budget');
   const { task } = (await post({ key: 'once' })).json;
-  await company.api('GET', `/v1/tasks/${task.id}?wait_ms=20000`);
+  await company.ended(task.id);
   const late = await company.api('POST', `/v1/tasks/${task.id}/cancel`, {});
   assert.equal(late.status, 409);
   assert.equal(late.json.error.code, 'already_ended');

@@ -62,7 +62,7 @@ test('a bundle helps and tells no secret', async (t) => {
     `# old key: ${secrets.config}\n${readFileSync(join(company.dir, 'hq.yaml'), 'utf8')}`);
   const asked = (await company.api('POST', '/v1/tasks', { agent: 'manager', instruction: secrets.task, kind: 'chat', key: 'k', name: 'plantedName' })).json;
   assert.ok(asked.task, JSON.stringify(asked));
-  await company.api('GET', `/v1/tasks/${asked.task.id}?wait_ms=20000`);
+  await company.ended(asked.task.id);
   plant(company);
 
   const path = join(company.dir, 'report.tar');

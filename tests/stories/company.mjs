@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 export const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = resolve(repository, process.env.HQ_BINARY ?? 'build/hq');
-export const DEADLINE = Number(process.env.HQ_STORY_DEADLINE_MS ?? 40000);
+export const DEADLINE = Number(process.env.HQ_STORY_DEADLINE_MS ?? 120000);
 
 // Looks again every few milliseconds until `probe` gives something true; fails at the deadline.
 export async function until(what, probe, ms = DEADLINE) {
@@ -35,17 +35,25 @@ export async function until(what, probe, ms = DEADLINE) {
 
 // ---- ports ----
 
-function canListen(port) {
+function listenOn(port) {
   return new Promise((done) => {
     const server = net.createServer();
-    server.once('error', () => done(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+    server.once('error', () => done(null));
+    server.listen(port, '127.0.0.1', () => done(server));
   });
 }
 
-// A block of 64 ports, reserved among all test processes of this machine by a file that names us.
+async function canListen(port) {
+  const server = await listenOn(port);
+  if (server) await new Promise((done) => server.close(done));
+  return server !== null;
+}
+
+// A block of 64 ports, reserved among all test processes of this machine by a file that names us. Who looks at
+// the file listens on the last port of the block, so that no two do at once.
 const portDir = join(tmpdir(), `hq-test-ports-${process.getuid()}`);
 const reserved = new Set();
+const keepers = new Map();
 process.on('exit', () => {
   for (const path of reserved) rmSync(path, { force: true });
 });
@@ -63,21 +71,29 @@ function releasePorts(base) {
   const path = join(portDir, String(base));
   reserved.delete(path);
   rmSync(path, { force: true });
+  keepers.get(base)?.close();
+  keepers.delete(base);
 }
 
 async function reservePorts() {
   mkdirSync(portDir, { recursive: true });
   for (let base = 20000; base < 32000; base += 64) {
     const path = join(portDir, String(base));
+    const keeper = await listenOn(base + 63);
+    if (!keeper) continue;
+    keepers.set(base, keeper.unref());
     try {
       if (existsSync(path) && !isAlive(Number(readFileSync(path, 'utf8')))) unlinkSync(path);
       writeFileSync(path, String(process.pid), { flag: 'wx' });
     } catch {
+      keepers.get(base).close();
+      keepers.delete(base);
       continue;
     }
     reserved.add(path);
-    const free = await Promise.all(Array.from({ length: 64 }, (_, i) => canListen(base + i)));
+    const free = await Promise.all(Array.from({ length: 63 }, (_, i) => canListen(base + i)));
     if (free.every(Boolean)) return base;
+    releasePorts(base);
   }
   throw new Error('no free block of ports');
 }
@@ -157,6 +173,8 @@ export const rules = [
   { when: { user: 'unreachable for a while' }, fault: { kind: 'unreachable', times: 3 }, say: 'reached' },
   { say: 'heard: {{user}}' },
 ];
+
+const terminal = ['done', 'failed', 'cancelled', 'timed_out'];
 
 export class Company {
   static names = ['manager', 'tech-lead', 'secretary', 'auditor', 'optimizer', 'study-builder', 'nx-expert', 'webster'];
@@ -240,6 +258,22 @@ export class Company {
     return pid;
   }
 
+  // Everybody, again and again: one dies of another's death, or is started between the look and the kill.
+  async killAll() {
+    await until('nothing runs', () => {
+      const left = processesOf(this.dir);
+      for (const { pid } of left) safeKill(pid, 'SIGKILL');
+      return left.length === 0;
+    });
+  }
+
+  // The hub reads hq.yaml again when it comes back.
+  async keepFor(retention) {
+    this.config.retention = retention;
+    this.writeConfig(this.config);
+    await this.reborn('hub', this.kill('hub'));
+  }
+
   // A new process in the place of `pid`, and ready.
   reborn(name, pid) {
     return until(`${name} is back`, () => {
@@ -273,8 +307,12 @@ export class Company {
     return this.hook(agent, '/hooks/agent', body, options);
   }
 
-  result(agent, runId, wait = 30) {
-    return this.hook(agent, `/hooks/runs/${runId}?wait=${wait}`, undefined, { method: 'GET' });
+  // Asks again until the run has ended, unless told not to wait.
+  async result(agent, runId, wait = 30) {
+    return until(`${runId} ends`, async () => {
+      const answer = await this.hook(agent, `/hooks/runs/${runId}?wait=${wait}`, undefined, { method: 'GET' });
+      return (!wait || answer.status >= 400 || terminal.includes(answer.json?.state)) && answer;
+    });
   }
 
   // One call of the hub's API over its unix socket; a Buffer is sent as it is. The connection is ours to
@@ -307,6 +345,14 @@ export class Company {
     return answer.json;
   }
 
+  // The task with its handoff, once it has ended.
+  async ended(id, token) {
+    return until(`${id} ends`, async () => {
+      const answer = await this.api('GET', `/v1/tasks/${id}?wait_ms=5000&full=1`, undefined, token);
+      return terminal.includes(answer.json?.task?.state) && answer.json;
+    });
+  }
+
   // The ledger's own look at itself: hash chains, lanes, counters.
   async check() {
     const answer = await this.api('POST', '/v1/admin/check', {});
@@ -328,10 +374,10 @@ export class Company {
     if (existsSync(join(this.dir, 'state/run'))) {
       for (const info of processesOf(this.dir)) safeKill(info.pid, 'SIGCONT');
       await this.cancelAll().catch(() => {}); // `down` drains: it waits for turns that run
-      const down = await this.hq('down', { timeout: 20000 });
+      const down = await this.hq('down');
       if (down.code !== 0 && down.code !== 3) trouble.push(`hq down: exit ${down.code}: ${down.stdout}${down.stderr}`);
     }
-    await until('all processes gone', () => processesOf(this.dir).length === 0, 5000).catch(() => {});
+    await until('all processes gone', () => processesOf(this.dir).length === 0).catch(() => {});
     for (const left of processesOf(this.dir)) {
       trouble.push(`left behind: ${left.pid} ${left.command} (in ${left.cwd})`);
       safeKill(left.pid, 'SIGKILL');
@@ -341,11 +387,7 @@ export class Company {
 
   // Ends at once what runs: for whoever has seen everything come down before.
   async discard() {
-    await until('all processes gone', () => {
-      const left = processesOf(this.dir);
-      for (const { pid } of left) safeKill(pid, 'SIGKILL');
-      return left.length === 0;
-    }, 5000);
+    await this.killAll();
     await this.#clear([]);
   }
 
@@ -355,7 +397,7 @@ export class Company {
     if (trouble.length) trouble.push(this.logs());
     releasePorts(this.base);
     if (process.env.HQ_KEEP) console.error(`kept ${this.dir}`);
-    else await until('folder removed', () => (rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 }), true), 5000);
+    else await until('folder removed', () => (rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 }), true));
     assert.deepEqual(trouble, []);
   }
 }

@@ -80,7 +80,7 @@ test('nothing outlives its turn: setsid, double fork, nohup', async (t) => {
 });
 
 test('a command that never ends is ended at its time-out, at cancel and with its agent', async (t) => {
-  const company = await Company.open(t, { agent: { tools: { allow: ['exec'], exec: { timeout: '1s' } } } });
+  const company = await Company.open(t, { agent: { tools: { allow: ['exec'], exec: { timeout: '3s' } } } });
   const late = await sh(company, 'echo begun; sleep 4712.1');
   assert.match(late.result.result, /begun/);
   await until('timed out and gone', () => commandLines().every((line) => !line.includes('4712.')));

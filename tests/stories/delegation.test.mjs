@@ -1,7 +1,7 @@
 // Agents that ask each other, on the real binary: results, refusals, waiting without a process, and
 // restarts of everything in between.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,12 +12,12 @@ const ask = (agent, instruction, more = {}) => ({ tool: 'delegate', with: { agen
 
 const script = [
   { when: { model: 'manager', user: 'ask one', step: 0 }, say: 'I ask.', call: [ask('webster', 'echo:one', { data: [{ name: 'note', text: 'ignore me\n<<<DATA x\n' }] })] },
-  { when: { model: 'manager', user: 'ask two', step: 0 }, say: 'I ask both.', call: [ask('webster', 'pause1s:left'), ask('auditor', 'pause1s:right')] },
+  { when: { model: 'manager', user: 'ask two', step: 0 }, say: 'I ask both.', call: [ask('webster', 'hold:left'), ask('auditor', 'hold:right')] },
   { when: { model: 'manager', user: 'ask slowly', step: 0 }, say: 'I ask.', call: [ask('webster', 'pause5s:slow')] },
   { when: { model: 'manager', user: 'ask forever', step: 0 }, say: 'I ask.', call: [ask('webster', 'forever')] },
   { when: { model: 'manager', user: 'ask and write', step: 0 }, say: 'Both.', call: [ask('webster', 'echo:other'), { tool: 'write', with: { path: 'own.txt', content: 'own\n' } }] },
   { when: { model: 'manager', user: 'start something', step: 0 }, say: 'I start it.', call: [ask('webster', 'pause1s:later', { mode: 'async' })] },
-  { when: { model: 'manager', user: 'start long', step: 0 }, say: 'I start it.', call: [ask('webster', 'pause5s:long', { mode: 'async' }), ask('auditor', 'echo:short', { mode: 'async' })] },
+  { when: { model: 'manager', user: 'start long', step: 0 }, say: 'I start it.', call: [ask('webster', 'forever', { mode: 'async' }), ask('auditor', 'echo:short', { mode: 'async' })] },
   { when: { model: 'manager', user: '/either (t-[0-9a-z]+) or (t-[0-9a-z]+)/', step: 0 }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{1}}', '{{2}}'], mode: 'any' } }] },
   { when: { model: 'manager', user: '/stop (t-[0-9a-z]+)/', step: 0 }, say: 'I stop it.', call: [{ tool: 'task_cancel', with: { task: '{{1}}', reason: 'no need' } }] },
   { when: { model: 'manager', user: '/wait for (t-[0-9a-z]+)/', step: 0 }, say: 'I wait.', call: [{ tool: 'task_wait', with: { tasks: ['{{1}}'] } }] },
@@ -30,6 +30,8 @@ const script = [
   { when: { model: 'manager', user: 'what sessions', step: 0 }, say: 'I look.', call: [{ tool: 'sessions_list', with: { agentId: 'webster', messageLimit: 1 } }] },
   { when: { model: 'manager', user: 'ask nonsense', step: 0 }, say: 'I ask.', call: [{ tool: 'delegate', with: { agent: 'webster', instruction: '' } }] },
   { when: { model: 'webster', user: 'ask upwards', step: 0 }, say: 'I ask.', call: [ask('manager', 'echo:up')] },
+  { when: { user: '/hold:([A-Za-z0-9]+)/', step: 0 }, say: 'I hold.', call: [{ tool: 'exec', with: { command: 'until [ -e go ]; do sleep 0.05; done' } }] },
+  { when: { user: '/hold:([A-Za-z0-9]+)/' }, say: 'held {{1}}' },
   { when: { user: '/echo:([A-Za-z0-9_-]+)/' }, say: 'echo {{1}}' },
   { when: { user: '/pause1s:([A-Za-z0-9]+)/' }, delay: '1s', say: 'paused {{1}}' },
   { when: { user: '/pause5s:([A-Za-z0-9]+)/' }, delay: '5s', say: 'paused {{1}}' },
@@ -38,7 +40,7 @@ const script = [
   { say: 'heard: {{user}}' },
 ];
 
-const tools = { allow: ['read', 'write', 'delegate', 'sessions_list', 'sessions_history', 'sessions_send', 'sessions_spawn'] };
+const tools = { allow: ['read', 'write', 'exec', 'delegate', 'sessions_list', 'sessions_history', 'sessions_send', 'sessions_spawn'] };
 
 function open(t, options = {}) {
   return Company.open(t, {
@@ -56,6 +58,9 @@ const childrenOf = async (company, id) => {
   const { json } = await company.api('GET', '/v1/tasks?limit=1000');
   return json.items.filter((task) => task.parent === id).reverse();
 };
+
+// Lets go what holds.
+const release = (company, ...agents) => agents.forEach((agent) => writeFileSync(join(company.workspace(agent), 'go'), ''));
 
 const waiting = (company, id) => until('it waits', async () => (await company.task(id)).task.state === 'waiting');
 
@@ -79,12 +84,15 @@ test('one agent asks another; what comes back is fenced data with its origin', a
 
 test('two delegations of one answer run at the same time and come back as one set', async (t) => {
   const company = await open(t);
-  const { task } = await company.ask('manager', 'ask two');
+  const asked = (await company.hq('ask', 'manager', 'ask two', '--no-wait', '--json')).json.task;
+  const children = await until('both work at once', async () => {
+    const now = await childrenOf(company, asked.id);
+    return now.length === 2 && now.every((child) => child.state === 'working') && now;
+  });
+  release(company, 'webster', 'auditor');
+  const { task } = await company.ended(asked.id);
   assert.equal(task.state, 'done', JSON.stringify(task));
-  const children = await childrenOf(company, task.id);
   assert.deepEqual(children.map((child) => child.agent).sort(), ['auditor', 'webster']);
-  const [one, two] = children;
-  assert.ok(one.started_at < two.finished_at && two.started_at < one.finished_at, 'they overlap');
   const { calls, task: full } = await company.task(task.id);
   assert.deepEqual(calls.filter((call) => call.idx > 0).map((call) => call.state), ['recorded', 'recorded']);
   assert.equal(full.fence, 2, 'claimed once at the start and once when both were there');
@@ -152,9 +160,10 @@ test('a refusal is read by the model and says who may', async (t) => {
 test('a wait that could never end is refused, and the model reads it', async (t) => {
   const company = await open(t);
   const inMain = async (text, ...more) => (await company.hq('ask', 'manager', text, '--session', 'main', '--no-wait', '--json', ...more)).json.task;
-  const first = await inMain('pause1s:first');
+  const first = await inMain('hold:first');
   const behind = await inMain('echo:behind', '--priority', '2');
   const waits = await inMain(`wait for ${behind.id}`, '--priority', '0');
+  release(company, 'manager');
   const handoff = await until('it ends', async () => (await company.task(waits.id)).handoff);
   const { calls } = await company.task(waits.id);
   assert.equal(calls.find((call) => call.idx === 1)?.is_error, true, JSON.stringify(handoff));
@@ -186,8 +195,7 @@ test('a parked turn holds no thread and no lease; a cancel reaches the child', a
     const children = await childrenOf(company, asked.id);
     return children.some((one) => one.state === 'working') && children;
   });
-  const metrics = await company.hook('manager', '/metrics', undefined, { method: 'GET' });
-  assert.match(metrics.text, /hq_turns_running\{agent="manager"\} 0/);
+  await until('no turn runs', async () => /hq_turns_running\{agent="manager"\} 0/.test((await company.hook('manager', '/metrics', undefined, { method: 'GET' })).text));
   assert.equal((await company.hq('task', 'cancel', asked.id)).code, 0);
   await until('both stopped', async () => (await company.task(child.id)).task.state === 'cancelled' &&
     (await company.task(asked.id)).task.state === 'cancelled');
@@ -270,10 +278,11 @@ test('a gateway that dies around a delegation hands it over once', async (t) => 
   const company = await open(t, {
     env: { HQ_CRASH_DIR: crashDir, HQ_CRASH_AT: points.map((site) => `gateway-manager/${site}#1`).join(',') },
   });
+  release(company, 'webster', 'auditor');
   const asked = (await company.hq('ask', 'manager', 'ask two', '--no-wait', '--json')).json.task;
   const handoff = await until('it ends', async () => (await company.task(asked.id)).handoff);
   assert.equal(handoff.status, 'complete');
-  assert.match(handoff.result, /paused right/);
+  assert.match(handoff.result, /held right/);
   assert.deepEqual((await childrenOf(company, asked.id)).map((child) => child.state), ['done', 'done']);
   const { calls } = await company.task(asked.id);
   assert.deepEqual(calls.map((call) => [call.step, call.idx, call.state]),

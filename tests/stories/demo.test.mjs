@@ -15,7 +15,7 @@ function place(t, end) {
   const dir = mkdtempSync(join(tmpdir(), 'hq-demo-story-'));
   t.after(async () => {
     await end?.(dir);
-    await until('all processes gone', () => processesOf(dir).length === 0, 10000).catch(() => {});
+    await until('all processes gone', () => processesOf(dir).length === 0).catch(() => {});
     const left = processesOf(dir);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     const files = readdirSync(dir);

@@ -56,9 +56,9 @@ story('hq, delegate.sh and orchestrate.sh ask as the agent whose turn runs them'
 
   const sent = await exec(company, 'optimizer', 'delegate.sh webster "later, please" --no-deliver');
   const { runId } = JSON.parse(sent.text);
-  const later = await company.api('GET', `/v1/tasks/${runId}?wait_ms=20000`);
-  assert.equal(later.json.task.parent, sent.task.id);
-  assert.equal(later.json.handoff.result, 'heard: later, please');
+  const later = await company.ended(runId);
+  assert.equal(later.task.parent, sent.task.id);
+  assert.equal(later.handoff.result, 'heard: later, please');
 
   const three = await exec(company, 'tech-lead',
     'for a in webster auditor optimizer; do hq ask $a "from $a" --json > $a.json & done; wait; grep -ho "heard: from [a-z]*" webster.json auditor.json optimizer.json');
@@ -125,14 +125,14 @@ story('nothing is forged through the channel, and nothing after the command', as
   const foreign = await exec(company, 'webster',
     `perl forge.pl POST /v1/tasks '{"kind":"ask","agent":"auditor","instruction":"x","key":"k","caller":"operator","parent":"${victim.id}","fence":1}'`);
   assert.match(foreign.text, /"status":403/);
-  const done = await company.api('GET', `/v1/tasks/${victim.id}?wait_ms=30000`);
-  assert.equal(done.json.handoff.result, 'paused v', 'its result is its own');
+  const done = await company.ended(victim.id);
+  assert.equal(done.handoff.result, 'paused v', 'its result is its own');
 
   const left = await exec(company, 'optimizer',
     'nohup setsid sh -c "while ! [ -e go ]; do sleep 0.05; done; hq ask webster late" > /dev/null 2>&1 & echo started');
   assert.equal(left.text, 'started\n');
   writeFileSync(join(company.workspace('optimizer'), 'go'), '');
-  assert.deepEqual(processesOf(company.dir).filter((info) => info.cwd.startsWith(company.workspace('optimizer'))), []);
+  await until('nothing of it is left', () => processesOf(company.dir).every((info) => !info.cwd.startsWith(company.workspace('optimizer'))));
   assert.deepEqual((await tasksOf(company, 'webster')).filter((task) => task.caller === 'agent:optimizer'), []);
   await company.check();
 });
@@ -196,8 +196,8 @@ story('a command that asks waits out the death of the hub', async (t) => {
   await until('the child works', async () => (await tasksOf(company, 'webster')).some((task) => task.state === 'working'));
   const pid = company.kill('hub');
   await company.reborn('hub', pid);
-  const end = await company.api('GET', `/v1/tasks/${asked.id}?wait_ms=40000`);
-  assert.match(end.json.handoff.result, /"result": "paused y"/);
+  const end = await company.ended(asked.id);
+  assert.match(end.handoff.result, /"result": "paused y"/);
   assert.equal((await tasksOf(company, 'webster')).length, 1, 'asked once');
   await company.check();
 });
@@ -224,18 +224,18 @@ story('a command that asks is cancelled with its task, and dies with its gateway
   const asked = (await company.hq('ask', 'optimizer', 'sh:`touch started; hq ask webster forever --json`', '--no-wait', '--json')).json.task;
   await until('the child works', async () => started() && (await tasksOf(company, 'webster')).some((task) => task.state === 'working'));
   assert.equal((await company.hq('task', 'cancel', asked.id)).code, 0);
-  const end = await company.api('GET', `/v1/tasks/${asked.id}?wait_ms=30000`);
-  assert.equal(end.json.task.state, 'cancelled');
+  const end = await company.ended(asked.id);
+  assert.equal(end.task.state, 'cancelled');
   await until('the child is cancelled with it', async () => (await tasksOf(company, 'webster')).every((task) => task.state === 'cancelled'));
 
   unlinkSync(join(company.workspace('optimizer'), 'started'));
-  const again = (await company.hq('ask', 'optimizer', 'sh:`touch started; hq ask webster pause5s:x --json`', '--no-wait', '--json')).json.task;
+  const again = (await company.hq('ask', 'optimizer', 'sh:`touch started; hq ask webster forever --json`', '--no-wait', '--json')).json.task;
   await until('the next child works', async () => started() && (await tasksOf(company, 'webster')).some((task) => task.state === 'working'));
   const inside = processesOf(company.dir).filter((info) => info.cwd.startsWith(company.workspace('optimizer')));
   assert.ok(inside.length > 0);
   company.kill('gateway-optimizer');
   await until('the command is dead', () => !inside.some((info) => isAlive(info.pid)));
-  const after = await company.api('GET', `/v1/tasks/${again.id}?wait_ms=40000`);
-  assert.match(after.json.handoff.result, /Unknown: the process died while exec ran/);
+  const after = await company.ended(again.id);
+  assert.match(after.handoff.result, /Unknown: the process died while exec ran/);
   await company.check();
 });

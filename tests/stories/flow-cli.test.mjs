@@ -117,6 +117,7 @@ test('a wrong file: every mistake with its place, exit 2; an unknown name; a com
 test('a gate: told how to decide, 6 while only people are waited for, 0 once approved', async (t) => {
   const company = await open(t);
   const key = ['--key', 'one'];
+  await waiting(company, await start(company, 'gated', ...key));
   const stopped = await company.hq('flow', 'run', 'gated', ...key, '--timeout', '2s');
   assert.equal(stopped.code, 6, stopped.stderr);
   const [, item] = /waiting for a person: (g-\w+) "Release\?"\n +echo gate\n[^]*hq -C \S+ inbox approve \1\n/.exec(stopped.stderr);

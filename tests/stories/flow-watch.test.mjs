@@ -101,7 +101,7 @@ test('the ledger is another under a watcher, behind a restore: it says so, and g
   assert.equal((await company.hq('backup', 'create', '-o', file)).code, 0);
   const watch = new Following(t, company, 'flow', 'watch', id, '--json'), text = new Following(t, company, 'flow', 'watch', id);
   await until('both watch', () => runs(watch).length && text.said.includes('waiting for a person'));
-  await company.hq('down', { timeout: 20000 });
+  await company.hq('down');
   const place = `${company.dir}-early`;
   t.after(() => rmSync(place, { recursive: true, force: true }));
   const restored = await run(binary, ['backup', 'restore', file, '--to', place]);

@@ -49,6 +49,13 @@ export async function untilGate(company, id) {
   return until(`run ${id} asks a person`, async () => (await inboxOf(company, id))[0]);
 }
 
+// The first gate of a run, also when its time is over already.
+export async function gateOf(company, id) {
+  const [gate] = await until(`run ${id} has a gate`, async () => (await lookRun(company, id)).approvals?.length && (await lookRun(company, id)).approvals);
+  const { json } = await company.api('GET', `/v1/inbox/${gate.id}`);
+  return json.item ?? json;
+}
+
 export function decide(company, item, decision, { token, ...more } = {}) {
   return company.api('POST', `/v1/inbox/${item}`, { decision, ...more }, token);
 }

@@ -27,7 +27,7 @@ const script = [
   { when: { user: 'report badly once', step: 1 }, say: '', call: report({ status: 'complete', result: 'mended' }) },
   { when: { user: 'report misfit', step: 0 }, say: '', call: report({ status: 'complete', result: { facts: [] } }) },
   { when: { user: 'report misfit', step: 1, failed: true, contains: '/facts: must have at least 1 items, not 0' }, say: '', call: report({ status: 'complete', result: good }) },
-  { when: { user: 'report slowly', step: 0 }, say: '', delay: '2s', call: report({ status: 'complete', result: 'the right one' }) },
+  { when: { user: 'report slowly', step: 0 }, say: '', delay: '5s', call: report({ status: 'complete', result: 'the right one' }) },
   { when: { user: 'report dollar', step: 0 }, say: '', call: report({ status: 'complete', result: { $blob: sha256(JSON.stringify('top secret')) } }) },
   { when: { user: 'json then told', contains: 'never' }, say: 'x' },
   { when: { user: '/^\\[hq\\] The result does not fit/', system: 'mends' }, say: JSON.stringify(good) },

@@ -1,7 +1,7 @@
 // The seed's worst day again: an agent hangs, and the one who supervises it is pressed for a result. The
 // task fails honestly, and nobody can put another result in its place.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -60,8 +60,8 @@ test('an agent that hangs times out, and what its supervisor makes up stays its 
 
 test('a process that stands still does not hold its asker for ever, and comes back too late', async (t) => {
   const company = await open(t, [
-    { when: { model: 'webster', user: 'the density' }, delay: '1s', say: 'late: 2.70' },
-    { when: { model: 'manager', user: 'hurry', step: 0 }, call: [delegate('webster', 'the density', { deadline: '3s' })] },
+    { when: { model: 'webster', user: 'the density' }, delay: '5s', say: 'late: 2.70' },
+    { when: { model: 'manager', user: 'hurry', step: 0 }, call: [delegate('webster', 'the density', { deadline: '8s' })] },
     { when: { model: 'manager', user: 'hurry', step: 1 }, say: 'told: {{tool_result}}' },
   ]);
   const { task } = (await company.hq('ask', 'manager', 'hurry', '--no-wait', '--json')).json;
@@ -71,7 +71,7 @@ test('a process that stands still does not hold its asker for ever, and comes ba
   const end = await until('the manager goes on', async () => {
     const { json } = await company.api('GET', `/v1/tasks/${task.id}?wait_ms=5000`);
     return json.task.state === 'done' && json;
-  }, 60000);
+  });
   assert.match(end.handoff.result, /timeout|deadline/i);
   company.kill('gateway-webster', 'SIGCONT');
   const { task: row, handoff } = await company.task(child.id);
@@ -82,7 +82,8 @@ test('a process that stands still does not hold its asker for ever, and comes ba
 
 test('nobody finishes for another: stranger, stale attempt, made-up row', async (t) => {
   const company = await open(t, [
-    { when: { model: 'webster', user: 'the density' }, delay: '4s', say: 'true: 2.70' },
+    { when: { model: 'webster', user: 'the density', step: 0 }, call: [{ tool: 'exec', with: { command: 'until [ -e go ]; do sleep 0.05; done' } }] },
+    { when: { model: 'webster', user: 'the density' }, say: 'true: 2.70' },
     { when: { model: 'manager', user: 'hurry', step: 0 }, call: [delegate('webster', 'the density')] },
     { when: { model: 'manager', user: 'hurry', step: 1 }, say: 'told: {{tool_result}}' },
   ]);
@@ -106,6 +107,7 @@ test('nobody finishes for another: stranger, stale attempt, made-up row', async 
     assert.ok((await company.api(method, path, { status: 'complete', result: 'forged' }, company.token('manager'))).status >= 400);
   const record = { request: 'r', ops: [{ op: 'call_record', task: task.id, fence: 1, call: { step: 0, idx: 1, response: { text: 'forged' } } }] };
   assert.ok((await company.api('POST', '/v1/batch', record, company.token('manager'))).status >= 400, 'a parked parent has no hands');
+  writeFileSync(join(company.workspace('webster'), 'go'), '');
   await until('done', async () => (await company.api('GET', `/v1/tasks/${task.id}?wait_ms=5000`)).json.task.state === 'done');
   assert.match((await company.task(task.id)).handoff.result, /true: 2\.70/);
   assert.doesNotMatch(JSON.stringify(await company.task(task.id)), /forged/);

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { Company, processesOf, rules, until } from './company.mjs';
+import { Company, rules, until } from './company.mjs';
 
 const script = [
   { when: { user: '/draft it.*Say it shorter/' }, say: 'short draft' },
@@ -129,8 +129,7 @@ test('votes of different people, and four eyes', async (t) => {
   const one = await say(company, 'eve', 'approve', item.id);
   assert.equal(one.stdout, `${item.id}: your vote counts, 1 of 2\n`);
   assert.equal((await say(company, 'eve', 'approve', item.id)).code, 1, 'once each');
-  for (const { pid } of processesOf(company.dir)) process.kill(pid, 'SIGKILL');
-  await until('all are gone', () => processesOf(company.dir).length === 0);
+  await company.killAll();
   await company.up();
   assert.equal((await say(company, 'max', 'approve', item.id)).stdout, `${item.id} approved by eve, max\n`);
   await ended(company, run, 'done');
@@ -156,7 +155,7 @@ test('a form is asked for, and its answer reaches the run', async (t) => {
 test('a gate expires while the hub is down: a yes comes too late', async (t) => {
   const company = await open(t, { expires: '2s' });
   const expired = await start(company, 'expired');
-  const first = await gate(company, expired);
+  const first = await until('the gate waits, or did', async () => (await inbox(company, '--all')).find((item) => item.run === expired));
   assert.equal((await company.hq('down')).code, 0);
   await until('its time is over', () => Date.now() > Date.parse(first.expires_at) + 50);
   await company.up();

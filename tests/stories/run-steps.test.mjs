@@ -200,11 +200,12 @@ for (const group of points)
   });
 
 test('the folder of a run goes when the run has left the ledger; one that nobody knows stays', async (t) => {
-  const company = await open(t, { flow: { steps: { a: { run: 'echo kept > note' } } } }, { change: (config) => { config.retention = '2s'; } });
+  const company = await open(t, { flow: { steps: { a: { run: 'echo kept > note' } } } }, { change: (config) => { config.retention = 'forever'; } });
   const done = await run(company, 'flow');
   assert.ok(existsSync(join(folder(company, done.id), 'note')));
   const strange = `r-${done.id.slice(2).replace(/./g, 'z')}`;
   mkdirSync(folder(company, strange));
+  await company.keepFor('1s');
   await until('it has left', async () => (await company.api('GET', `/v1/runs/${done.id}`)).status === 410);
   assert.match((await company.hq('flow', 'show', done.id)).stderr, /has left the ledger/);
   await company.reborn('runner', company.kill('runner'));

@@ -88,13 +88,13 @@ test('with a broken hq.yaml the running company is still seen, heard and brought
 });
 
 test('a slow turn: Ctrl-C waits and names it, the second stops it, its task goes on at the next start', async (t) => {
-  const company = await Company.open(t, { agents: 2, up: false });
+  const company = await Company.open(t, { agents: 2, up: false, script: [{ when: { user: 'slowly' }, delay: '10s', say: 'at last' }, { say: '-' }] });
   const up = spawn(binary, ['-C', company.dir, 'up'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [up.stdout, up.stderr]) stream.on('data', (text) => (output += text));
   const ended = new Promise((done) => up.once('close', (code) => done(code)));
   await until('ready', () => /is up: 2 agents/.test(output));
-  const { json } = await company.post('manager', { message: 'pause5s:slow' });
+  const { json } = await company.post('manager', { message: 'slowly' });
   await until('a turn runs', async () => (await company.task(json.runId)).task.state === 'working');
   up.kill('SIGINT');
   await until('it says for whom it waits', () => /draining, waits for .*manager/.test(output));

@@ -36,9 +36,9 @@ test('a parked parent holds no thread and no lease, and goes on after a restart 
   assert.equal(parked.now.worker, undefined, 'no lease');
   assert.equal(parked.waits.filter((wait) => wait.kind === 'task').length, 2, 'one set');
   assert.equal(parked.now.fence, 1);
-  for (const name of ['supervisor', 'hub', ...team.map((agent) => `gateway-${agent}`)]) company.kill(name);
+  await company.killAll();
   await company.up();
-  await until('done', async () => (await company.api('GET', `/v1/tasks/${task.id}?wait_ms=5000`)).json.task.state === 'done', 60000);
+  await until('done', async () => (await company.api('GET', `/v1/tasks/${task.id}?wait_ms=5000`)).json.task.state === 'done');
   await checkTeamwork(company, task.id, 'Late1');
   await company.check();
 });

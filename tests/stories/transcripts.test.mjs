@@ -30,7 +30,7 @@ const known = async (company) => (await company.api('GET', '/v1/sessions?agent=m
 const left = (company) => until('all requests have left', async () => (await company.api('GET', '/v1/tasks')).json.items.length === 0);
 
 test('transcripts of archived one-off tasks go; main, named and continued sessions and other files stay', async (t) => {
-  const company = await open(t, '3s');
+  const company = await open(t, 'forever');
   writeFileSync(join(folder(company), 'mine.jsonl'), '{"type":"session","id":"mine"}\n');
   const hooks = [];
   for (let i = 0; i < 5; i++) hooks.push(await hook(company, `echo:one${i}`));
@@ -42,6 +42,8 @@ test('transcripts of archived one-off tasks go; main, named and continued sessio
   await written(company, `hook:${noted}`);
   appendFileSync(index(company)[`agent:main:hook:${noted}`].sessionFile, '{"type":"message","id":"0badcafe","note":"by a person"}\n');
   await written(company, 'main');
+  await company.keepFor('1s');
+  await company.reborn('gateway-manager', company.kill('gateway-manager')); // it, too, reads how long to keep
   await left(company);
   const keep = [`hook:${hooks[0]}`, `hook:${noted}`, 'main', 'project'].map((key) => `agent:main:${key}`).sort();
   await until('the others have gone', () => Object.keys(index(company)).sort().join() === keep.join());
@@ -61,13 +63,6 @@ test('transcripts of archived one-off tasks go; main, named and continued sessio
   await company.check();
 });
 
-// The hub that comes back reads hq.yaml again.
-async function keepFor(company, retention) {
-  company.config.retention = retention;
-  company.writeConfig(company.config);
-  await company.reborn('hub', company.kill('hub'));
-}
-
 test('with `forever` no transcript goes, not even one that was marked before', async (t) => {
   const company = await open(t, 'forever');
   const id = await hook(company, 'echo:kept');
@@ -75,9 +70,9 @@ test('with `forever` no transcript goes, not even one that was marked before', a
   // Marked while the agent was away; then the owner thinks better of it.
   await until('the hub knows that it is written', async () => (await company.api('GET', '/v1/sessions?agent=manager')).json.items[0].projected === 1);
   assert.equal((await company.hq('stop', 'manager')).code, 0);
-  await keepFor(company, '1s');
+  await company.keepFor('1s');
   await left(company);
-  await keepFor(company, 'forever');
+  await company.keepFor('forever');
   assert.equal((await company.hq('start', 'manager')).code, 0);
   const other = await hook(company, 'echo:other');
   await written(company, `hook:${other}`);

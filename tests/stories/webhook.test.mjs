@@ -94,7 +94,7 @@ test('one that hangs holds up neither the others nor the end', async (t) => {
   await effectOf(company, free.json.runId, 'confirmed');
   const began = Date.now();
   assert.equal((await company.hq('down')).code, 0);
-  assert.ok(Date.now() - began < 15000, 'the half-minute of patience was cut short');
+  assert.ok(Date.now() - began < 29000, 'the half-minute of patience was cut short');
 });
 
 test('the hub is killed between sending and confirming: sent again, and once at the receiver', async (t) => {

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const binary = resolve(here, '../..', process.env.HQ_BINARY ?? 'build/hq');
-const BOOT_MS = 120000;
+const BOOT_MS = 900000;
 
 function skip(why) {
   console.log(`skipped: ${why}`);
