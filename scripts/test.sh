@@ -73,7 +73,7 @@ sample='ask hooks delegation teamwork handoff webhook money models input inbox f
 stories() { # name, program, stories (none: all)
     tap=$work/stories.tap
     # shellcheck disable=SC2046
-    HQ_BINARY=$PWD/$2 node --test --test-concurrency=4 --test-reporter=tap --test-reporter-destination="$tap" \
+    HQ_BINARY=$PWD/$2 node --test --test-concurrency=6 --test-reporter=tap --test-reporter-destination="$tap" \
         --test-reporter=spec --test-reporter-destination=stdout $(story_files "${3:-}") >"$work/stories.log" 2>&1
     number() { awk -v what="$1" '$1 == "#" && $2 == what { n = $3 } END { print n + 0 }' "$tap"; }
     [ -e "$tap" ] || : >"$tap"
