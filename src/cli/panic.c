@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crash.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "cli/company.h"
@@ -22,6 +24,7 @@
 #include "supervise/control.h"
 #include "supervise/life.h"
 #include "sys/halt_mark.h"
+#include "sys/lock.h"
 #include "wire/flow.h"
 
 enum {
@@ -37,10 +40,11 @@ struct panic {
     const struct invocation *invocation;
     struct config *config;
     int64_t began;
-    json_t *answer;      /* of the hub; NULL: it could not be asked */
-    json_t *killed;      /* names of locks */
-    json_t *left;        /* who did not even end by that */
-    bool hub_was_killed; /* it hung */
+    json_t *answer;          /* of the hub; NULL: it could not be asked */
+    json_t *killed;          /* names of locks */
+    struct lock_info *dying; /* who they were, in the same order */
+    json_t *left;            /* who did not even end by that */
+    bool hub_was_killed;     /* it hung */
     bool hub_was_down;
     bool is_taken_over; /* a new hub has the panic in its ledger already */
     struct err err;     /* why the hub could not be asked */
@@ -95,16 +99,23 @@ static bool ask_hub(struct panic *panic)
 
 static void kill_holder(struct panic *panic, const char *lock)
 {
-    if (control_signal(panic->config, lock, SIGKILL))
-        json_array_append_new(panic->killed, json_string(lock));
+    struct lock_info who;
+    size_t count = json_array_size(panic->killed);
+    if (!control_kill(panic->config, lock, &who))
+        return;
+    crash_point("panic.killed");
+    panic->dying = mem_realloc(panic->dying, (count + 1) * sizeof(*panic->dying));
+    panic->dying[count] = who;
+    json_array_append_new(panic->killed, json_string(lock));
 }
 
+/* Of those that were killed: another may be in the place of each already, and starts nothing. */
 static void wait_for_ends(struct panic *panic)
 {
     size_t i;
     const json_t *lock;
     json_array_foreach (panic->killed, i, lock)
-        if (!control_wait_end(panic->config, json_string_value(lock), END_MS))
+        if (!control_wait_gone(&panic->dying[i], END_MS))
             json_array_append(panic->left, (json_t *)lock);
 }
 
@@ -177,8 +188,9 @@ static int write_mark(struct panic *panic, struct err *err)
 static void kill_all(struct panic *panic)
 {
     const struct config *config = panic->config;
-    panic->hub_was_killed = control_signal(config, "hub", SIGKILL);
-    if (panic->hub_was_killed && !control_wait_end(config, "hub", END_MS))
+    struct lock_info hub;
+    panic->hub_was_killed = control_kill(config, "hub", &hub);
+    if (panic->hub_was_killed && !control_wait_gone(&hub, END_MS))
         json_array_append_new(panic->left, json_string("hub"));
     const char *const *workers = control_workers(config, panic->invocation->arena);
     for (size_t i = 0; workers[i]; i++)
@@ -323,6 +335,7 @@ static int panic_run(const struct invocation *invocation)
     json_decref(panic.answer);
     json_decref(panic.killed);
     json_decref(panic.left);
+    free(panic.dying);
     config_free(panic.config);
     return code;
 }

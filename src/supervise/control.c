@@ -66,14 +66,30 @@ bool control_signal(const struct config *config, const char *lock, int signal)
     return true;
 }
 
-bool control_wait_end(const struct config *config, const char *lock, int64_t ms)
+bool control_kill(const struct config *config, const char *lock, struct lock_info *who)
 {
-    int pidfd = open_holder(config, lock);
+    int pidfd = control_look(config, lock, who) ? lock_pidfd(who) : -1;
+    if (pidfd < 0)
+        return false;
+    send_signal(pidfd, SIGKILL);
+    close(pidfd);
+    return true;
+}
+
+bool control_wait_gone(const struct lock_info *who, int64_t ms)
+{
+    int pidfd = lock_pidfd(who);
     if (pidfd < 0)
         return true;
     bool ended = wait_for(pidfd, ms);
     close(pidfd);
     return ended;
+}
+
+bool control_wait_end(const struct config *config, const char *lock, int64_t ms)
+{
+    struct lock_info holder = {0};
+    return !control_look(config, lock, &holder) || control_wait_gone(&holder, ms);
 }
 
 const char *const *control_workers(const struct config *config, struct arena *arena)

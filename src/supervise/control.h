@@ -20,6 +20,14 @@ bool control_is_up(const struct config *config);
 /* Sends the signal to the lock's holder; false where there is none. */
 bool control_signal(const struct config *config, const char *lock, int signal);
 
+/* Kills the lock's holder; *who is then that one process, whoever takes the lock after it (a
+ * supervisor starts another at once). False where nobody held it. */
+bool control_kill(const struct config *config, const char *lock, struct lock_info *who);
+
+/* Waits until that very process has ended; true, too, where it was gone before. False at the
+ * deadline (ms from now). Blocks. */
+bool control_wait_gone(const struct lock_info *who, int64_t ms);
+
 /* Waits until the holder that is there now has ended. False at the deadline (ms from now; < 0: no
  * end). Blocks. */
 bool control_wait_end(const struct config *config, const char *lock, int64_t ms);
