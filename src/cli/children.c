@@ -227,7 +227,12 @@ const struct command command_reload = {
     .name = "reload",
     .group = "RUN",
     .usage = "",
-    .summary = "read hq.yaml again; who changed is restarted",
+    .summary = "read hq.yaml again; whom it concerns is restarted",
+    .details =
+        "Any change restarts the hub, at once. An agent is restarted, after its running turns,\n"
+        "when something changed that it reads: its own lines, providers, people, webhooks, logs,\n"
+        "retention, or the agents that it may ask. Others go on. Under systemd everybody who\n"
+        "runs with another file is restarted.\n",
     .examples = "hq config validate && hq reload\n",
     .run = reload_run,
 };

@@ -159,10 +159,12 @@ const char *config_person_of(const struct config *config, const char *principal,
 const struct config_webhook *config_destination(const struct config *config,
                                                 const char *destination);
 
-/* True where nothing changes what the agent's process must know: compared by `reload`. The provider
- * of its model is compared with config_model_equal(). */
-bool config_agent_equal(const struct config_agent *a, const struct config_agent *b);
-bool config_model_equal(const struct config_model *a, const struct config_model *b);
+/* Whether two readings of the file are the same to an agent's gateway (false where one of them does
+ * not know the agent), and to the runner: a reload restarts those to whom they are not. Whatever of
+ * the file a gateway reads counts, the agents that it may ask among it; what only the hub reads does
+ * not. */
+bool config_gateway_equal(const struct config *was, const struct config *now, const char *agent);
+bool config_runner_equal(const struct config *was, const struct config *now);
 
 /* Looks whether every secret that a provider names can be read: a missing one is an error where an
  * agent's primary model needs it, else a warning; so is a webhook's URL that is missing or none.

@@ -226,36 +226,3 @@ bool config_may_delegate(const struct config *config, const char *caller, const 
     const struct config_agent *to = config_agent(config, target);
     return from && to && config_agent_may_delegate(from, to);
 }
-
-static bool texts_equal(const char *const *a, const char *const *b)
-{
-    for (; *a && *b; a++, b++)
-        if (strcmp(*a, *b) != 0)
-            return false;
-    return *a == *b;
-}
-
-bool config_agent_equal(const struct config_agent *a, const struct config_agent *b)
-{
-    return str_eq(a->id, b->id) && str_eq(a->name, b->name) && a->port == b->port &&
-           texts_equal(a->aliases, b->aliases) && texts_equal(a->capabilities, b->capabilities) &&
-           texts_equal(a->delegates, b->delegates) && texts_equal(a->revisits, b->revisits) &&
-           str_eq(a->deliver, b->deliver) && str_eq(a->model, b->model) &&
-           texts_equal(a->fallbacks, b->fallbacks) && str_eq(a->workspace, b->workspace) &&
-           str_eq(a->instance, b->instance) && texts_equal(a->tools_allow, b->tools_allow) &&
-           a->exec_network == b->exec_network && a->exec_timeout_ms == b->exec_timeout_ms &&
-           str_eq(a->exec_on_unknown, b->exec_on_unknown) && a->turns == b->turns &&
-           a->heartbeat_every_ms == b->heartbeat_every_ms &&
-           str_eq(a->heartbeat_target, b->heartbeat_target);
-}
-
-bool config_model_equal(const struct config_model *a, const struct config_model *b)
-{
-    return str_eq(a->name, b->name) && str_eq(a->api, b->api) && str_eq(a->base_url, b->base_url) &&
-           str_eq(a->file, b->file) && str_eq(a->api_key.env, b->api_key.env) &&
-           str_eq(a->api_key.file, b->api_key.file) && a->priced == b->priced &&
-           a->price_in == b->price_in && a->price_out == b->price_out &&
-           a->price_cached == b->price_cached && a->max_tokens == b->max_tokens &&
-           a->timeout_ms == b->timeout_ms && a->concurrent == b->concurrent &&
-           a->per_minute == b->per_minute;
-}

@@ -143,54 +143,29 @@ static const struct config_agent *agent_by_id(const struct config *config, const
     return NULL;
 }
 
-static bool logs_equal(const struct config_logs *a, const struct config_logs *b)
-{
-    return a->json == b->json && a->size == b->size && a->keep == b->keep && a->age_ms == b->age_ms;
-}
-
-/* Providers and the shared settings concern every agent. */
-static bool shared_settings_equal(const struct config *a, const struct config *b)
-{
-    if (a->model_count != b->model_count || !str_eq(a->hooks_path, b->hooks_path) ||
-        !str_eq(a->shared_dir, b->shared_dir) ||
-        !str_eq(a->shared_gatekeeper, b->shared_gatekeeper) || !logs_equal(&a->logs, &b->logs))
-        return false;
-    for (size_t i = 0; i < a->model_count; i++)
-        if (!config_model_equal(&a->models[i], &b->models[i]))
-            return false;
-    return true;
-}
-
 static bool is_wanted(const struct config *config, const char *name)
 {
     return str_eq(name, RUNNER_NAME) ? config->runner : agent_by_id(config, name) != NULL;
 }
 
-/* The runner knows the company's folders, its own time limit, and how logs are kept. */
 static bool settings_equal(const struct config *was, const struct config *now, const char *name)
 {
-    if (str_eq(name, RUNNER_NAME))
-        return was->runner && was->runner_timeout_ms == now->runner_timeout_ms &&
-               logs_equal(&was->logs, &now->logs);
-    const struct config_agent *before = agent_by_id(was, name);
-    return before && config_agent_equal(before, agent_by_id(now, name));
+    return str_eq(name, RUNNER_NAME) ? config_runner_equal(was, now)
+                                     : config_gateway_equal(was, now, name);
 }
 
-static void apply_to_slot(struct roster *roster, struct slot *slot, const struct config *old,
-                          bool shared_equal)
+static void apply_to_slot(struct roster *roster, struct slot *slot, const struct config *old)
 {
-    bool is_runner = str_eq(slot->name, RUNNER_NAME);
     slot->is_leaving = !is_wanted(roster->config, slot->name);
     if (slot->is_leaving)
         roster_event(roster, slot, CHILD_ON_STOP, NULL);
-    else if (!settings_equal(old, roster->config, slot->name) || (!shared_equal && !is_runner))
+    else if (!settings_equal(old, roster->config, slot->name))
         roster_event(roster, slot, CHILD_ON_RESTART, NULL);
 }
 
 void roster_apply(struct roster *roster, struct config *config)
 {
     struct config *old = roster->config;
-    bool shared_equal = shared_settings_equal(old, config);
     roster->config = config;
     if (!str_eq(old->hash, config->hash))
         roster_event(roster, roster->slots[0], CHILD_ON_RESTART, NULL);
@@ -198,7 +173,7 @@ void roster_apply(struct roster *roster, struct config *config)
     for (size_t i = 1; i < before; i++)
         if (roster->slots[i]->child.state != CHILD_STOPPED ||
             !is_wanted(config, roster->slots[i]->name))
-            apply_to_slot(roster, roster->slots[i], old, shared_equal);
+            apply_to_slot(roster, roster->slots[i], old);
     for (size_t i = 0; i < config->agent_count; i++)
         if (!roster_find(roster, config->agents[i].id))
             add_worker(roster, config->agents[i].id);

@@ -49,8 +49,8 @@ void roster_event_workers(struct roster *roster, enum child_event event);
 /* The slot called `name`, or NULL. */
 struct slot *roster_find(const struct roster *roster, const char *name);
 
-/* Takes a new configuration: starts new agents, ends removed ones, restarts those whose settings
- * changed and, where the file changed at all, the hub. */
+/* Takes a new configuration: starts new agents, ends removed ones, restarts those to whom it is not
+ * the same (config_gateway_equal()) and, where the file changed at all, the hub. */
 void roster_apply(struct roster *roster, struct config *config);
 
 /* Drops leaving slots that are stopped. */

@@ -28,15 +28,14 @@ static void ask(const struct config *config)
     for (size_t i = 0; i < config->agent_count; i++) {
         const struct config_agent *agent = &config->agents[i];
         PROPERTY(config_agent(config, agent->id) == agent, "an id finds its agent");
-        PROPERTY(config_agent_equal(agent, agent), "an agent equals itself");
+        PROPERTY(config_gateway_equal(config, config, agent->id), "a file is the same to all as itself");
         PROPERTY(config_may_delegate(config, agent->id, agent->id), "an agent may ask itself");
         for (size_t k = 0; agent->aliases[k]; k++)
             PROPERTY(config_agent(config, agent->aliases[k]) == agent, "an alias finds its agent");
         PROPERTY(!agent->deliver || config_destination(config, agent->deliver), "a destination is there");
         PROPERTY(agent->port > 0 && agent->port < 65536, "a port is a port");
     }
-    for (size_t i = 0; i < config->model_count; i++)
-        PROPERTY(config_model_equal(&config->models[i], &config->models[i]), "a provider equals itself");
+    PROPERTY(config_runner_equal(config, config), "and to the runner");
     for (size_t i = 0; i < config->person_count; i++)
         PROPERTY(config_person(config, config->people[i].id) == &config->people[i], "an id finds its person");
 }

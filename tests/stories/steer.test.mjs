@@ -58,6 +58,33 @@ test('restart returns when a new process is ready, reload when the new settings 
   assert.doesNotMatch((await company.hq('status')).stdout, /changed/);
 });
 
+test('reload tells an agent of everything it reads: whom it may ask, who may decide, how long to keep', async (t) => {
+  const script = [
+    { when: { user: 'who is there', step: 0 }, call: [{ tool: 'agents_list' }] },
+    { when: { user: 'ask lea', step: 0 }, call: [{ tool: 'ask_human', with: { question: 'Well?', to: 'person:lea' } }] },
+    { when: { tool: ['agents_list', 'ask_human'] }, say: '{{tool_result}}' },
+    { say: 'heard: {{user}}' },
+  ];
+  const company = await Company.open(t, { agents: 2, script, change(config) {
+    config.agents.manager.delegates = ['*'];
+    config.agents.manager.tools = { allow: ['agents_list', 'ask_human'] };
+  } });
+  const lead = company.pid('gateway-tech-lead');
+  company.config.agents.auditor = { name: 'Auditor', port: company.base + 8, model: 'demo/auditor' };
+  company.writeConfig(company.config);
+  assert.equal((await company.hq('reload')).code, 0);
+  assert.match((await company.ask('manager', 'who is there')).task.result.result, /"auditor"/);
+  assert.equal(company.pid('gateway-tech-lead'), lead, 'who may not ask it goes on');
+  assert.match((await company.ask('manager', 'ask lea')).task.result.result, /person:lea/, 'nobody of that name');
+  const [manager, auditor] = ['manager', 'auditor'].map((name) => company.pid(`gateway-${name}`));
+  company.config.people = { lea: { roles: ['legal'], local: true } };
+  company.writeConfig(company.config);
+  assert.equal((await company.hq('reload')).code, 0);
+  const { json } = await company.hq('ask', 'manager', 'ask lea', '--no-wait', '--json');
+  await until('lea is asked', async () => (await company.hq('inbox', 'list', '--json')).json.items.some((item) => item.task === json.task.id));
+  for (const [name, pid] of [['manager', manager], ['auditor', auditor], ['tech-lead', lead]]) assert.notEqual(company.pid(`gateway-${name}`), pid, name);
+});
+
 test('without a supervisor: status says so, stop and down still work, start does not', async (t) => {
   const company = await Company.open(t, { agents: 2 });
   const supervisor = company.kill('supervisor');

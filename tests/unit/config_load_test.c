@@ -207,7 +207,6 @@ static void what_is_absent_has_defaults(void **state)
     assert_string_equal(config->agents[1].tools_allow[0], "read");
     assert_string_equal(config->agents[1].workspace, in_dir("workspaces/b"));
     assert_null(config->agents[1].delegates[0]);
-    assert_false(config_agent_equal(&config->agents[0], &config->agents[1]));
     config_free(config);
 }
 
@@ -391,26 +390,66 @@ static void who_may_ask_whom(void **state)
     }
 }
 
-static void equal_agents_are_equal_until_one_changes(void **state)
+/* `full` with its first `from` replaced. */
+static struct config *load_changed(const char *from, const char *to)
 {
-    struct config *one = load(full);
-    struct config *two = load(full);
-    for (size_t i = 0; i < one->agent_count; i++)
-        assert_true(config_agent_equal(&one->agents[i], &two->agents[i]));
-    for (size_t i = 0; i < one->model_count; i++)
-        assert_true(config_model_equal(&one->models[i], &two->models[i]));
-    assert_string_equal(one->hash, two->hash);
-    struct config_agent agent = one->agents[0];
-    agent.deliver = "webhook:ops";
-    assert_false(config_agent_equal(&one->agents[0], &agent));
-    agent = one->agents[2];
-    agent.revisits = one->agents[0].revisits;
-    assert_false(config_agent_equal(&one->agents[2], &agent));
-    struct config_model model = one->models[0];
-    model.per_minute = 7;
-    assert_false(config_model_equal(&one->models[0], &model));
-    config_free(two);
-    config_free(one);
+    char text[sizeof(full) + 200];
+    const char *at = strstr(full, from);
+    assert_non_null(at);
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - full), full, to, at + strlen(from));
+    return load(text);
+}
+
+/* To whom a change of the file is none: the manager may ask both others, the lead only webster,
+ * webster nobody. */
+static void a_change_concerns_those_who_read_it(void **state)
+{
+    static const struct {
+        const char *from, *to;
+        bool manager, lead, webster, runner;
+    } cases[] = {
+        {"ledger: sqlite", "ledger: sqlite # as ever", 1, 1, 1, 1},
+        {"tasks: 64", "tasks: 65", 1, 1, 1, 1},
+        {"per_minute: 5", "per_minute: 6", 1, 1, 1, 1},
+        {"tokens: 90000", "tokens: 80000", 1, 1, 1, 1},
+        {"timeout: 10m", "timeout: 11m", 1, 1, 1, 0},
+        {"company: atomizer", "company: molecule", 0, 0, 0, 0},
+        {"limits:", "logs: { format: json }\nlimits:", 0, 0, 0, 0},
+        {"limits:", "retention: 30d\nlimits:", 0, 0, 0, 1},
+        {"depth: 4", "depth: 5", 0, 0, 0, 1},
+        {"[ceo, engineer]", "[ceo]", 0, 0, 0, 1},
+        {", local: true", "", 0, 0, 0, 1},
+        {"people:", "people:\n  new: { roles: [ceo] }", 0, 0, 0, 1},
+        {"concurrent: 2", "concurrent: 3", 0, 0, 0, 1},
+        {"webhooks:", "webhooks:\n  new: { url: { env: NEW } }", 0, 0, 0, 1},
+        {", form: discord", "", 0, 0, 0, 1},
+        {"OPS_HOOK", "OTHER_HOOK", 0, 0, 0, 1},
+        {"path: /hooks", "path: /in", 0, 0, 0, 1},
+        {"gatekeeper: technical", "gatekeeper: webster", 0, 0, 0, 1},
+        {"port: 18804", "port: 18808", 1, 0, 1, 1},
+        {"revisits: [technical], ", "", 1, 1, 0, 1},
+        {"deliver: \"webhook:ops\"", "deliver: \"webhook:team\"", 1, 1, 0, 1},
+        {"name: Manager", "name: Boss", 0, 1, 1, 1},
+        {"name: Tech Lead", "name: Lead", 0, 0, 1, 1},
+        {"name: Webster", "name: Webby", 0, 0, 0, 1},
+        {"[literature, research]", "[literature]", 0, 0, 0, 1},
+        {", \"!manager\"", "", 1, 0, 1, 1},
+        {"shared:", "  auditor: { name: Auditor, port: 18840 }\nshared:", 0, 0, 1, 1},
+    };
+    struct config *was = load(full);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config *now = load_changed(cases[i].from, cases[i].to);
+        if (!now)
+            fail_msg("%s: %s", cases[i].to, printed());
+        if (config_gateway_equal(was, now, "manager") != cases[i].manager ||
+            config_gateway_equal(was, now, "tech-lead") != cases[i].lead ||
+            config_gateway_equal(was, now, "webster") != cases[i].webster ||
+            config_runner_equal(was, now) != cases[i].runner)
+            fail_msg("%s -> %s", cases[i].from, cases[i].to);
+        assert_false(config_gateway_equal(was, now, "auditor"));
+        config_free(now);
+    }
+    config_free(was);
 }
 
 int main(void)
@@ -426,7 +465,7 @@ int main(void)
         FOLDER_TEST(state_is_flag_then_environment_then_beside_the_file),
         FOLDER_TEST(money_is_limited_where_all_models_have_prices),
         FOLDER_TEST(who_may_ask_whom),
-        FOLDER_TEST(equal_agents_are_equal_until_one_changes),
+        FOLDER_TEST(a_change_concerns_those_who_read_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
