@@ -91,15 +91,11 @@ static bool has_tool(const json_t *tools, const char *name)
 /* Whom the agent may ask: the hub decides, this only tells. */
 static void append_team(const struct agent_runtime *runtime, const json_t *tools, struct buf *out)
 {
-    const struct config *config = runtime->config;
-    const char *self = runtime->agent->id;
-    size_t count = 0;
+    const struct config_agent *other;
+    size_t at = 0, count = 0;
     if (!has_tool(tools, "delegate"))
         return;
-    for (size_t i = 0; i < config->agent_count; i++) {
-        const struct config_agent *other = &config->agents[i];
-        if (str_eq(other->id, self) || !config_may_delegate(config, self, other->id))
-            continue;
+    while ((other = config_next_colleague(runtime->config, runtime->agent, &at))) {
         if (count++ == 0)
             buf_puts(out, "\n## Team\n\nYou may ask these agents with the tool delegate; they do not "
                           "see this conversation, so say all that they need:\n");

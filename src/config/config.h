@@ -145,6 +145,10 @@ const struct config_model *config_model(const struct config *config, const char 
 bool config_may_delegate(const struct config *config, const char *caller, const char *target);
 /* The same of two agents that were found already: for looks at many. */
 bool config_agent_may_delegate(const struct config_agent *from, const struct config_agent *to);
+/* The next agent after the first *at that `agent` may ask, itself left out; *at is moved behind it.
+ * NULL: no more. */
+const struct config_agent *config_next_colleague(const struct config *config,
+                                                 const struct config_agent *agent, size_t *at);
 const struct config_webhook *config_webhook(const struct config *config, const char *name);
 
 const struct config_person *config_person(const struct config *config, const char *id);

@@ -226,3 +226,14 @@ bool config_may_delegate(const struct config *config, const char *caller, const 
     const struct config_agent *to = config_agent(config, target);
     return from && to && config_agent_may_delegate(from, to);
 }
+
+const struct config_agent *config_next_colleague(const struct config *config,
+                                                 const struct config_agent *agent, size_t *at)
+{
+    while (*at < config->agent_count) {
+        const struct config_agent *other = &config->agents[(*at)++];
+        if (!str_eq(other->id, agent->id) && config_agent_may_delegate(agent, other))
+            return other;
+    }
+    return NULL;
+}

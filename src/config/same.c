@@ -76,27 +76,15 @@ static bool logs_equal(const struct config_logs *a, const struct config_logs *b)
     return a->json == b->json && a->size == b->size && a->keep == b->keep && a->age_ms == b->age_ms;
 }
 
-/* The next of those whom `self` may ask, from *at on; NULL: no more. */
-static const struct config_agent *next_colleague(const struct config *config,
-                                                 const struct config_agent *self, size_t *at)
-{
-    while (*at < config->agent_count) {
-        const struct config_agent *other = &config->agents[(*at)++];
-        if (!str_eq(other->id, self->id) && config_agent_may_delegate(self, other))
-            return other;
-    }
-    return NULL;
-}
-
-/* Whom a prompt names: those that the agent may ask, with what is said of them. */
+/* What a prompt says of the agents that may be asked. */
 static bool teams_equal(const struct config *was, const struct config_agent *before,
                         const struct config *now, const struct config_agent *after)
 {
     const struct config_agent *a, *b;
     size_t at = 0, at_now = 0;
     do {
-        a = next_colleague(was, before, &at);
-        b = next_colleague(now, after, &at_now);
+        a = config_next_colleague(was, before, &at);
+        b = config_next_colleague(now, after, &at_now);
         if (a && b &&
             (!str_eq(a->id, b->id) || !str_eq(a->name, b->name) ||
              !texts_equal(a->aliases, b->aliases) ||
