@@ -91,7 +91,7 @@ int board_nudge(const struct invocation *invocation, const struct config *config
     int64_t until = time_boot_ms() + ms, pid, now_pid;
     int64_t wanted = looks_of(config, &pid);
     wanted += wanted % 2 ? 3 : 2;
-    control_signal(config, "supervisor", SIGHUP);
+    control_signal(config, "supervisor", SIGHUP, NULL);
     for (;;) {
         int64_t looks = looks_of(config, &now_pid);
         if (looks >= wanted || now_pid != pid || !control_look(config, "supervisor", NULL))

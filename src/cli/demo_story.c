@@ -153,7 +153,7 @@ static void kill_victim(struct story *story)
     struct demo *demo = story->demo;
     struct lock_info info = {0};
     if (!control_look(demo->company.config, "gateway-" VICTIM, &info) ||
-        !control_signal(demo->company.config, "gateway-" VICTIM, SIGKILL))
+        !control_signal(demo->company.config, "gateway-" VICTIM, SIGKILL, NULL))
         return;
     story->crash = MISHAP_NOW;
     story->killed = info.pid;

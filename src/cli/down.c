@@ -45,7 +45,7 @@ static void say_who_drains(const struct invocation *invocation, const struct con
 static bool end_supervisor(const struct invocation *invocation, const struct config *config,
                            int64_t patience)
 {
-    control_signal(config, "supervisor", SIGTERM);
+    control_signal(config, "supervisor", SIGTERM, NULL);
     if (patience > NOTICE_MS) {
         if (control_wait_end(config, "supervisor", NOTICE_MS))
             return true;
@@ -53,14 +53,14 @@ static bool end_supervisor(const struct invocation *invocation, const struct con
     }
     if (control_wait_end(config, "supervisor", patience > ASKED_MS ? patience : ASKED_MS))
         return true;
-    control_signal(config, "supervisor", SIGINT);
+    control_signal(config, "supervisor", SIGINT, NULL);
     if (control_wait_end(config, "supervisor", DRAIN_MS))
         return true;
-    control_signal(config, "supervisor", SIGINT);
+    control_signal(config, "supervisor", SIGINT, NULL);
     if (control_wait_end(config, "supervisor", DRAIN_MS))
         return true;
     /* One that is stopped or hangs: its children outlive it and are ended without it. */
-    control_signal(config, "supervisor", SIGKILL);
+    control_signal(config, "supervisor", SIGKILL, NULL);
     return control_wait_end(config, "supervisor", DRAIN_MS);
 }
 

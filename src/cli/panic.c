@@ -101,7 +101,7 @@ static void kill_holder(struct panic *panic, const char *lock)
 {
     struct lock_info who;
     size_t count = json_array_size(panic->killed);
-    if (!control_kill(panic->config, lock, &who))
+    if (!control_signal(panic->config, lock, SIGKILL, &who))
         return;
     crash_point("panic.killed");
     panic->dying = mem_realloc(panic->dying, (count + 1) * sizeof(*panic->dying));
@@ -145,7 +145,7 @@ static void end_tools(struct panic *panic)
     while ((lock = held_tool(panic->config, panic->invocation->arena))) {
         bool gone = control_wait_end(panic->config, lock, 200);
         if (!gone && time_boot_ms() > until - TOOLS_MS / 2)
-            control_signal(panic->config, lock, SIGKILL);
+            control_signal(panic->config, lock, SIGKILL, NULL);
         if (time_boot_ms() > until) {
             json_array_append_new(panic->left, json_string(lock));
             return;
@@ -189,7 +189,7 @@ static void kill_all(struct panic *panic)
 {
     const struct config *config = panic->config;
     struct lock_info hub;
-    panic->hub_was_killed = control_kill(config, "hub", &hub);
+    panic->hub_was_killed = control_signal(config, "hub", SIGKILL, &hub);
     if (panic->hub_was_killed && !control_wait_gone(&hub, END_MS))
         json_array_append_new(panic->left, json_string("hub"));
     const char *const *workers = control_workers(config, panic->invocation->arena);

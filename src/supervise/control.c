@@ -56,22 +56,16 @@ static bool wait_for(int pidfd, int64_t ms)
     }
 }
 
-bool control_signal(const struct config *config, const char *lock, int signal)
+bool control_signal(const struct config *config, const char *lock, int signal,
+                    struct lock_info *who)
 {
-    int pidfd = open_holder(config, lock);
+    struct lock_info holder = {0};
+    int pidfd = control_look(config, lock, &holder) ? lock_pidfd(&holder) : -1;
+    if (who)
+        *who = holder;
     if (pidfd < 0)
         return false;
     send_signal(pidfd, signal);
-    close(pidfd);
-    return true;
-}
-
-bool control_kill(const struct config *config, const char *lock, struct lock_info *who)
-{
-    int pidfd = control_look(config, lock, who) ? lock_pidfd(who) : -1;
-    if (pidfd < 0)
-        return false;
-    send_signal(pidfd, SIGKILL);
     close(pidfd);
     return true;
 }
@@ -143,7 +137,7 @@ int control_end_all(const struct config *config, int64_t drain_ms, struct err *e
     int64_t until = time_boot_ms() + drain_ms;
     int count = 0, rc = 0;
     for (int i = 0; workers[i]; i++)
-        control_signal(config, workers[i], SIGTERM);
+        control_signal(config, workers[i], SIGTERM, NULL);
     for (int i = 0; workers[i] && rc == 0; i++, count++) {
         int64_t left = until - time_boot_ms();
         bool gone = left > 0 && control_wait_end(config, workers[i], left);

@@ -17,12 +17,10 @@ bool control_look(const struct config *config, const char *lock, struct lock_inf
 /* Whether the hub runs, or is about to come back: its supervisor lives. */
 bool control_is_up(const struct config *config);
 
-/* Sends the signal to the lock's holder; false where there is none. */
-bool control_signal(const struct config *config, const char *lock, int signal);
-
-/* Kills the lock's holder; *who is then that one process, whoever takes the lock after it (a
- * supervisor starts another at once). False where nobody held it. */
-bool control_kill(const struct config *config, const char *lock, struct lock_info *who);
+/* Sends the signal to the lock's holder; false where there is none. *who (NULL: not asked) is then
+ * that one process, whoever takes the lock after it: a supervisor starts another at once. */
+bool control_signal(const struct config *config, const char *lock, int signal,
+                    struct lock_info *who);
 
 /* Waits until that very process has ended; true, too, where it was gone before. False at the
  * deadline (ms from now). Blocks. */

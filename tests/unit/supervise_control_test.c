@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,34 +13,20 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "folder_fixture.h"
 #include "supervise/control.h"
 #include "sys/lock.h"
 
 #define LOCK "gateway-a"
+#define CONTROL_TEST(name) cmocka_unit_test_setup_teardown(name, control_setup, folder_teardown)
 
 enum { PATIENCE_MS = 120000 };
 
-static char state_dir[64];
-static const struct config company = {.state = state_dir};
+static const struct config company = {.state = dir};
 
-static const char *in_state(const char *name)
+static int control_setup(void **state)
 {
-    static char path[128];
-    snprintf(path, sizeof(path), "%s%s", state_dir, name);
-    return path;
-}
-
-static int dir_open(void **state)
-{
-    snprintf(state_dir, sizeof(state_dir), "/tmp/hq-control-XXXXXX");
-    return mkdtemp(state_dir) ? mkdir(in_state("/run"), 0700) : -1;
-}
-
-static int dir_close(void **state)
-{
-    unlink(in_state("/run/" LOCK ".lock"));
-    rmdir(in_state("/run"));
-    return rmdir(state_dir);
+    return folder_setup(state) == 0 ? mkdir(in_dir("run"), 0700) : -1;
 }
 
 /* A child that takes the lock and lives until it is killed. */
@@ -55,7 +39,7 @@ static pid_t hold(void)
     if (child == 0) {
         struct lock *lock;
         struct err err;
-        byte = lock_take(in_state("/run"), LOCK, &lock, NULL, &err) == LOCK_OK ? 'y' : 'n';
+        byte = lock_take(in_dir("run"), LOCK, &lock, NULL, &err) == LOCK_OK ? 'y' : 'n';
         (void)!write(said[1], &byte, 1);
         for (;;)
             pause();
@@ -77,7 +61,7 @@ static void bury(pid_t child)
 static void nobody_is_killed_where_nobody_is(void **state)
 {
     struct lock_info who;
-    assert_false(control_kill(&company, LOCK, &who));
+    assert_false(control_signal(&company, LOCK, SIGKILL, &who));
     assert_true(control_wait_end(&company, LOCK, 0));
 }
 
@@ -88,7 +72,7 @@ static void who_lives_is_waited_for_until_the_deadline(void **state)
     assert_true(control_look(&company, LOCK, &who));
     assert_false(control_wait_gone(&who, 0));
     assert_false(control_wait_end(&company, LOCK, 0));
-    assert_true(control_kill(&company, LOCK, &who));
+    assert_true(control_signal(&company, LOCK, SIGKILL, &who));
     assert_true(control_wait_gone(&who, PATIENCE_MS));
     bury(child);
 }
@@ -98,13 +82,13 @@ static void a_successor_is_not_who_was_killed(void **state)
 {
     struct lock_info who;
     pid_t first = hold();
-    assert_true(control_kill(&company, LOCK, &who));
+    assert_true(control_signal(&company, LOCK, SIGKILL, &who));
     assert_int_equal(who.pid, first);
     bury(first);
     pid_t second = hold();
     assert_true(control_wait_gone(&who, 0));
     assert_false(control_wait_end(&company, LOCK, 0));
-    assert_true(control_kill(&company, LOCK, &who));
+    assert_true(control_signal(&company, LOCK, SIGKILL, &who));
     assert_int_equal(who.pid, second);
     bury(second);
 }
@@ -112,10 +96,9 @@ static void a_successor_is_not_who_was_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nobody_is_killed_where_nobody_is, dir_open, dir_close),
-        cmocka_unit_test_setup_teardown(who_lives_is_waited_for_until_the_deadline, dir_open,
-                                        dir_close),
-        cmocka_unit_test_setup_teardown(a_successor_is_not_who_was_killed, dir_open, dir_close),
+        CONTROL_TEST(nobody_is_killed_where_nobody_is),
+        CONTROL_TEST(who_lives_is_waited_for_until_the_deadline),
+        CONTROL_TEST(a_successor_is_not_who_was_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
