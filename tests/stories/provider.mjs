@@ -43,6 +43,13 @@ export class Provider {
     response.end(`${piece({}, call ? 'tool_calls' : 'stop')}data: [DONE]\n\n`);
   }
 
+  // Lets `agents` of a company think with it; the key is in the environment of whoever opens the company.
+  static env = { HTTP_KEY: 'k' };
+  serve(config, ...agents) {
+    config.models.http = { api: 'openai-chat', base_url: this.url, api_key: { env: 'HTTP_KEY' } };
+    for (const agent of agents) config.agents[agent].model = 'http/m';
+  }
+
   get running() {
     return this.requests.filter((request) => !request.ended).length;
   }
